@@ -1,0 +1,292 @@
+-- organization → asset → version → object → copy → store
+
+create table stowage.asset (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null check (length(name) between 1 and 255),
+  asset_type text not null,
+  owner_id uuid,
+  owner_kind text check (owner_kind in ('user', 'apiKey')),
+  visibility smallint not null check (visibility between 0 and 2),
+  state text not null default 'active' check (state in ('active', 'archived', 'quarantined', 'trashed')),
+  state_before text check (state_before in ('active', 'archived', 'quarantined')),
+  trashed_at timestamptz(3),
+  purge_after timestamptz(3),
+  expires_at timestamptz(3),
+  expiry_action text not null default 'trash' check (expiry_action in ('trash', 'purge')),
+  url_epoch integer not null default 0,
+  -- What the current version is, kept here so that a list reads one table.
+  current_n integer not null,
+  media_type text not null,
+  size_bytes bigint not null,
+  sha256 bytea not null,
+  scan text not null,
+  scan_reason text,
+  folder text,
+  project_id text,
+  scan_result_id text,
+  call_id text,
+  session_id text,
+  category text,
+  classification text check (classification in ('public', 'internal', 'confidential', 'restricted')),
+  metadata jsonb not null default '{}',
+  tags text[] not null default '{}',
+  created_at timestamptz(3) not null,
+  updated_at timestamptz(3) not null,
+  primary key (tenant_id, id),
+  check ((owner_id is null) = (owner_kind is null)),
+  check ((state = 'trashed') = (trashed_at is not null))
+);
+create index on stowage.asset (tenant_id, created_at desc, id desc);
+create index on stowage.asset (tenant_id, owner_id, created_at desc, id desc);
+create index on stowage.asset (tenant_id, asset_type, created_at desc, id desc);
+create index on stowage.asset (tenant_id, project_id, created_at desc) where project_id is not null;
+create index on stowage.asset (tenant_id, call_id, created_at desc) where call_id is not null;
+create index on stowage.asset (tenant_id, folder, created_at desc) where folder is not null;
+create index on stowage.asset (purge_after) where purge_after is not null;
+create index on stowage.asset (expires_at) where expires_at is not null;
+
+-- Tags as rows, because an array's operators are not leakproof and would be run after the policy on every asset.
+create table stowage.asset_tag (
+  tenant_id uuid not null,
+  asset_id uuid not null,
+  tag text not null check (length(tag) between 1 and 64),
+  primary key (tenant_id, asset_id, tag),
+  foreign key (tenant_id, asset_id) references stowage.asset on delete cascade
+);
+create index on stowage.asset_tag (tenant_id, tag, asset_id);
+
+create table stowage.object (
+  tenant_id uuid not null,
+  sha256 bytea not null check (length(sha256) = 32),
+  size_bytes bigint not null check (size_bytes >= 0),
+  scan text not null check (scan in ('pending', 'clean', 'infected', 'not_scanned', 'error')),
+  scan_reason text,
+  finding text,
+  created_at timestamptz(3) not null default now(),
+  primary key (tenant_id, sha256)
+);
+
+create table stowage.version (
+  tenant_id uuid not null,
+  asset_id uuid not null,
+  n integer not null check (n > 0),
+  sha256 bytea not null,
+  scope text not null,
+  size_bytes bigint not null,
+  media_type text not null,
+  name text not null,
+  created_by uuid,
+  made_from integer,
+  created_at timestamptz(3) not null,
+  primary key (tenant_id, asset_id, n),
+  foreign key (tenant_id, asset_id) references stowage.asset,
+  foreign key (tenant_id, sha256) references stowage.object
+);
+create index on stowage.version (tenant_id, sha256, scope);
+
+-- Where an organization's new copies go. A reader takes the live copy of lowest rank.
+create table stowage.placement (
+  tenant_id uuid not null,
+  id uuid not null,
+  store_id text not null,
+  layout text not null,
+  scope_kind text not null check (scope_kind in ('organization', 'user')),
+  rank integer not null,
+  primary key (tenant_id, id),
+  unique (tenant_id, store_id, layout, scope_kind)
+);
+
+-- The key under which the data keys of one scope's copies are wrapped, itself wrapped by the master key.
+create table stowage.scope_key (
+  tenant_id uuid not null,
+  scope text not null,
+  id uuid not null,
+  wrapped bytea not null,
+  master_id text not null,
+  created_at timestamptz(3) not null default now(),
+  primary key (tenant_id, scope)
+);
+create index on stowage.scope_key (master_id);
+
+create table stowage.copy (
+  tenant_id uuid not null,
+  id uuid not null,
+  sha256 bytea,
+  scope text not null,
+  placement_id uuid not null,
+  store_id text not null,
+  key text not null,
+  state text not null check (state in ('writing', 'live', 'releasing', 'gone')),
+  -- The one version a copy belongs to under a per-version layout; null where copies are shared.
+  asset_id uuid,
+  n integer,
+  envelope bytea,
+  encrypted boolean not null default false,
+  stored_bytes bigint,
+  storage_class text not null default 'STANDARD',
+  epoch integer not null default 0,
+  writable_until timestamptz(3),
+  due_at timestamptz(3),
+  created_at timestamptz(3) not null default now(),
+  primary key (tenant_id, id),
+  unique (tenant_id, store_id, key),
+  foreign key (tenant_id, sha256) references stowage.object,
+  check (state <> 'live' or sha256 is not null)
+);
+create index on stowage.copy (tenant_id, sha256, scope) where state = 'live';
+create index on stowage.copy (due_at) where state in ('writing', 'releasing');
+
+create table stowage.small_bytes (
+  tenant_id uuid not null,
+  copy_id uuid not null,
+  key text not null,
+  bytes bytea not null,
+  created_at timestamptz(3) not null default now(),
+  primary key (tenant_id, copy_id),
+  unique (tenant_id, key)
+);
+-- The bytes are encrypted: trying to compress them only costs time.
+alter table stowage.small_bytes alter column bytes set storage external;
+
+create table stowage.upload (
+  tenant_id uuid not null,
+  id uuid not null,
+  copy_id uuid not null,
+  asset_id uuid,
+  principal_id uuid not null,
+  reserved_bytes bigint not null,
+  created_at timestamptz(3) not null default now(),
+  lease_until timestamptz(3) not null,
+  primary key (tenant_id, id)
+);
+create index on stowage.upload (tenant_id, copy_id);
+
+-- Inserted, never updated, by requests; folded into usage_total by a job.
+create table stowage.usage_delta (
+  tenant_id uuid not null,
+  id uuid not null,
+  bytes bigint not null,
+  files integer not null,
+  stored_bytes bigint not null default 0,
+  at timestamptz(3) not null default now(),
+  primary key (tenant_id, id)
+);
+create table stowage.usage_total (
+  tenant_id uuid primary key,
+  bytes bigint not null default 0,
+  files bigint not null default 0,
+  stored_bytes bigint not null default 0
+);
+
+-- Counters and last access, flushed in batches; no foreign key, so that a purge never waits for a reader.
+create table stowage.asset_access (
+  tenant_id uuid not null,
+  asset_id uuid not null,
+  downloads bigint not null,
+  last_at timestamptz(3) not null,
+  primary key (tenant_id, asset_id)
+);
+
+-- Signed URLs that must be counted. The others need no row.
+create table stowage.signed_url (
+  tenant_id uuid not null,
+  id uuid not null,
+  asset_id uuid not null,
+  uses integer not null default 0,
+  max_uses integer not null check (max_uses > 0),
+  expires_at timestamptz(3) not null,
+  primary key (tenant_id, id)
+);
+create index on stowage.signed_url (expires_at);
+
+-- The queue of the pipeline: a job is its row (R7).
+create table stowage.step (
+  tenant_id uuid not null,
+  asset_id uuid not null,
+  n integer not null,
+  name text not null,
+  state text not null check (state in ('waiting', 'done', 'dead')),
+  attempts integer not null default 0,
+  due_at timestamptz(3) not null default now(),
+  error text,
+  updated_at timestamptz(3) not null default now(),
+  primary key (tenant_id, asset_id, n, name)
+);
+create index on stowage.step (due_at) where state = 'waiting';
+
+do $$
+declare t text;
+begin
+  foreach t in array array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
+    execute format('alter table stowage.%I enable row level security', t);
+    execute format('alter table stowage.%I force row level security', t);
+  end loop;
+  -- Reached through an asset, so the tenant is all that their policy says (R8).
+  foreach t in array array['object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
+    execute format('create policy tenant on stowage.%I to stowage_app using (tenant_id = (select api.tenant()))', t);
+  end loop;
+end $$;
+select api.let_owner(array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step']);
+
+-- Who sees an asset: its owner, everybody in the organization unless it is private, admins and owners always.
+-- A link sees its one asset; the public sees that asset if it is public.
+create policy read on stowage.asset for select to stowage_app
+  using (tenant_id = (select api.tenant())
+    and ((select api.only()) is null or id = (select api.only()))
+    and (owner_id = (select api.me())
+      or (visibility > 0 and (select api.rank()) >= 1)
+      or (visibility = 2 and (select api.only()) is not null)
+      or (select api.rank()) >= 3));
+-- Nobody makes an asset in somebody else's name, unless an admin does.
+create policy add on stowage.asset for insert to stowage_app
+  with check (tenant_id = (select api.tenant()) and (select api.only()) is null
+    and (select api.rank()) >= 2
+    and (owner_id is null or owner_id = (select api.me()) or (select api.rank()) >= 3));
+-- Editors change what the organization sees and what they own; asset_level (below) keeps them from managing the former.
+create policy change on stowage.asset for update to stowage_app
+  using (tenant_id = (select api.tenant()) and (select api.only()) is null
+    and ((select api.rank()) >= 3
+      or ((select api.rank()) >= 2 and (owner_id = (select api.me()) or visibility > 0))))
+  with check (tenant_id = (select api.tenant()));
+create policy remove on stowage.asset for delete to stowage_app
+  using (tenant_id = (select api.tenant()) and (select api.only()) is null
+    and ((select api.rank()) >= 3 or ((select api.rank()) >= 2 and owner_id = (select api.me()))));
+
+-- Visibility, owner and state are the owner's and the admins' alone; public is the admins'.
+create function stowage.asset_level() returns trigger language plpgsql as $$
+begin
+  if api.rank() >= 3 then
+    return new;
+  end if;
+  if (new.visibility, new.owner_id, new.state, new.purge_after, new.expires_at, new.url_epoch)
+      is distinct from (old.visibility, old.owner_id, old.state, old.purge_after, old.expires_at, old.url_epoch)
+    and old.owner_id is distinct from api.me() then
+    raise insufficient_privilege using message = 'asset is not yours to manage';
+  end if;
+  if new.owner_id is distinct from old.owner_id then
+    raise insufficient_privilege using message = 'an owner may not give an asset away';
+  end if;
+  if new.visibility = 2 and old.visibility <> 2 then
+    raise insufficient_privilege using message = 'only admins make assets public';
+  end if;
+  return new;
+end $$;
+create trigger asset_level before update on stowage.asset for each row execute function stowage.asset_level();
+
+create function stowage.asset_public() returns trigger language plpgsql as $$
+begin
+  if new.visibility = 2 and api.rank() < 3 then
+    raise insufficient_privilege using message = 'only admins make assets public';
+  end if;
+  return new;
+end $$;
+create trigger asset_public before insert on stowage.asset for each row execute function stowage.asset_public();
+
+create policy read on stowage.asset_tag for select to stowage_app using (tenant_id = (select api.tenant()));
+create policy write on stowage.asset_tag to stowage_app
+  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 2);
+
+grant select, insert, update, delete on stowage.asset, stowage.asset_tag, stowage.object, stowage.version, stowage.placement,
+  stowage.scope_key, stowage.copy, stowage.small_bytes, stowage.upload, stowage.usage_delta, stowage.usage_total,
+  stowage.asset_access, stowage.signed_url, stowage.step to stowage_app;

@@ -1,0 +1,137 @@
+-- The one function that commits a copy and the one that releases it (R2). Both run as the caller, under its policies.
+
+-- Makes a copy live, or discards it because a live one in the same scope, placement and encryption has these bytes.
+-- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once.
+-- Answers 'live', 'deduplicated', or 'lost' when the reaper has taken the copy since.
+create function api.commit_copy(
+  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text,
+  p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
+  p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea
+) returns text language plpgsql as $$
+declare
+  t uuid := api.tenant();
+begin
+  -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
+  loop
+    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
+      values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
+    exit when found;
+  end loop;
+
+  if p_asset is null and exists (
+    select from stowage.copy
+    where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
+      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
+  ) then
+    if p_bytes is null then
+      update stowage.copy set state = 'releasing', due_at = now()
+        where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+    end if;
+    return 'deduplicated';
+  end if;
+
+  if p_bytes is not null then
+    insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
+      values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
+    insert into stowage.small_bytes (tenant_id, copy_id, key, bytes) values (t, p_copy, p_key, p_bytes);
+    return 'live';
+  end if;
+
+  update stowage.copy
+    set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
+      asset_id = p_asset, n = p_n, due_at = null
+    where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+  if found then
+    return 'live';
+  end if;
+  return 'lost';
+end $$;
+
+-- Releases what no version of the scope needs any more; called after versions were deleted. Never the last live copy
+-- of a scope that a version still points at. Answers how many copies were released.
+create function api.release_copies(p_sha256 bytea, p_scope text, p_delay interval) returns integer language plpgsql as $$
+declare
+  t uuid := api.tenant();
+  released integer;
+begin
+  perform from stowage.object where tenant_id = t and sha256 = p_sha256 for update;
+
+  if not exists (select from stowage.version where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
+    update stowage.copy set state = 'releasing', due_at = now() + p_delay
+      where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live';
+    get diagnostics released = row_count;
+    return released;
+  end if;
+
+  -- Copies of one version alone, whose version is gone, while others still point at the same bytes.
+  if exists (
+    select from stowage.copy
+    where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live' and asset_id is null
+  ) or not exists (
+    select from stowage.version v
+    where v.tenant_id = t and v.sha256 = p_sha256 and v.scope = p_scope and not exists (
+      select from stowage.copy c
+      where c.tenant_id = t and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live'
+        and c.asset_id = v.asset_id and c.n = v.n)
+  ) then
+    update stowage.copy c set state = 'releasing', due_at = now() + p_delay
+      where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
+        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+  else
+    update stowage.copy c set asset_id = null, n = null
+      where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
+        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+    return 0;
+  end if;
+  get diagnostics released = row_count;
+  return released;
+end $$;
+
+-- Whether so much more fits the organization's quota. Requests far from the limit share a lock and never wait for one
+-- another; near it they take turns, each seeing what the one before committed (R6). Running uploads count as used.
+-- Safe for up to 128 requests at once: none of them can pass unseen with more than its share of what is left.
+create function api.reserve(p_bytes bigint, p_files integer) returns boolean language plpgsql as $$
+declare
+  t uuid := api.tenant();
+  lock_key bigint := hashtextextended(t::text, 4700);
+  quota record;
+  used record;
+begin
+  select quota_bytes, quota_files into quota from stowage.organization where tenant_id = t;
+  if quota.quota_bytes is null and quota.quota_files is null then
+    return true;
+  end if;
+  select * into used from api.used();
+  if used.bytes + 256 * p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + 256 * p_files <= coalesce(quota.quota_files, 9e18) then
+    perform pg_advisory_xact_lock_shared(lock_key);
+    select * into used from api.used();
+    if used.bytes + 128 * p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + 128 * p_files <= coalesce(quota.quota_files, 9e18) then
+      return true;
+    end if;
+  end if;
+  perform pg_advisory_xact_lock(lock_key);
+  select * into used from api.used();
+  return used.bytes + p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + p_files <= coalesce(quota.quota_files, 9e18);
+end $$;
+
+-- Folded totals, what was not folded yet, and what running uploads have reserved.
+create function api.used(out bytes numeric, out files bigint) language sql stable as $$
+  select
+    coalesce((select u.bytes from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(d.bytes) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(u.reserved_bytes) from stowage.upload u where tenant_id = (select api.tenant())), 0),
+    coalesce((select u.files from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(d.files) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
+      + (select count(*) from stowage.upload u where tenant_id = (select api.tenant()) and u.asset_id is null)
+$$;
+
+-- Moves an organization's deltas into its total.
+create function api.fold_usage() returns void language sql as $$
+  with gone as (delete from stowage.usage_delta where tenant_id = (select api.tenant()) returning bytes, files, stored_bytes),
+    sums as (select coalesce(sum(bytes), 0) as bytes, coalesce(sum(files), 0) as files, coalesce(sum(stored_bytes), 0) as stored_bytes from gone)
+  insert into stowage.usage_total as u (tenant_id, bytes, files, stored_bytes)
+    select (select api.tenant()), bytes, files, stored_bytes from sums
+  on conflict (tenant_id) do update
+    set bytes = u.bytes + excluded.bytes, files = u.files + excluded.files, stored_bytes = u.stored_bytes + excluded.stored_bytes
+$$;

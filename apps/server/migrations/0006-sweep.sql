@@ -1,0 +1,52 @@
+-- What the sweeper may find across organizations. It only finds; every change runs in that organization's own
+-- transaction. It logs in as a role of its own, which reaches these functions and not one table.
+
+create function api.due_copies(p_limit integer) returns table (tenant_id uuid, id uuid)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id, id from stowage.copy
+  where state in ('writing', 'releasing') and due_at <= now() order by due_at limit p_limit
+$$;
+
+create function api.due_assets(p_limit integer) returns table (tenant_id uuid, id uuid)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  (select tenant_id, id from stowage.asset where purge_after <= now() order by purge_after limit p_limit)
+  union
+  (select tenant_id, id from stowage.asset where expires_at <= now() and state <> 'trashed' order by expires_at limit p_limit)
+$$;
+
+create function api.due_steps(p_limit integer) returns table (tenant_id uuid, asset_id uuid, n integer, name text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
+$$;
+
+create function api.unsealed_tenants() returns setof uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id from stowage.organization o
+  where exists (select from stowage.audit_event e where e.tenant_id = o.tenant_id and e.batch is null)
+$$;
+
+create function api.unfolded_tenants() returns setof uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id from stowage.organization o
+  where exists (select from stowage.usage_delta d where d.tenant_id = o.tenant_id)
+$$;
+
+create function api.all_tenants() returns setof uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id from stowage.organization order by tenant_id
+$$;
+
+create function api.staging(out unfinished_count bigint, out unfinished_bytes numeric, out releasing_count bigint, out releasing_bytes numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(*) filter (where c.state = 'writing'), coalesce(sum(u.reserved_bytes) filter (where c.state = 'writing'), 0),
+    count(*) filter (where c.state = 'releasing'), coalesce(sum(c.stored_bytes) filter (where c.state = 'releasing'), 0)
+  from stowage.copy c left join stowage.upload u on u.tenant_id = c.tenant_id and u.copy_id = c.id
+  where c.state in ('writing', 'releasing')
+$$;
+
+revoke execute on all functions in schema api from public;
+grant execute on function api.due_copies, api.due_assets, api.due_steps, api.unsealed_tenants, api.unfolded_tenants,
+  api.all_tenants, api.staging to stowage_sweep;
+grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
+  api.commit_copy, api.release_copies, api.reserve, api.used, api.fold_usage,
+  api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_public, api.enter_system to stowage_app;
