@@ -17,6 +17,8 @@ create table stowage.asset (
   url_epoch integer not null default 0,
   -- What the current version is, kept here so that a list reads one table.
   current_n integer not null,
+  -- The highest version number handed out; a number is never used twice.
+  last_n integer not null,
   media_type text not null,
   size_bytes bigint not null,
   sha256 bytea not null,
@@ -75,6 +77,7 @@ create table stowage.version (
   scope text not null,
   size_bytes bigint not null,
   media_type text not null,
+  charset text,
   name text not null,
   created_by uuid,
   made_from integer,
@@ -253,35 +256,32 @@ create policy remove on stowage.asset for delete to stowage_app
   using (tenant_id = (select api.tenant()) and (select api.only()) is null
     and ((select api.rank()) >= 3 or ((select api.rank()) >= 2 and owner_id = (select api.me()))));
 
--- Visibility, owner and state are the owner's and the admins' alone; public is the admins'.
+-- Public is the admins' to set, and the members' where the asset type's rules say so.
+create function stowage.may_publish(asset_type text) returns boolean language sql stable
+  return api.rank() >= 3 or (api.rank() = 2 and coalesce((
+    select (t.rules ->> 'membersMayPublish')::boolean from stowage.asset_type t
+    where t.tenant_id = api.tenant() and t.name = asset_type), false));
+
+-- Backs the policies with the level that a change asks for: visibility, state, expiry and links are the owner's and
+-- the admins' alone, whoever else may edit.
 create function stowage.asset_level() returns trigger language plpgsql as $$
 begin
-  if api.rank() >= 3 then
-    return new;
+  if tg_op = 'UPDATE' and api.rank() < 3 then
+    if (new.visibility, new.owner_id, new.state, new.purge_after, new.expires_at, new.url_epoch)
+        is distinct from (old.visibility, old.owner_id, old.state, old.purge_after, old.expires_at, old.url_epoch)
+      and old.owner_id is distinct from api.me() then
+      raise insufficient_privilege using message = 'the asset is not yours to manage';
+    end if;
+    if new.owner_id is distinct from old.owner_id then
+      raise insufficient_privilege using message = 'an owner does not give an asset away';
+    end if;
   end if;
-  if (new.visibility, new.owner_id, new.state, new.purge_after, new.expires_at, new.url_epoch)
-      is distinct from (old.visibility, old.owner_id, old.state, old.purge_after, old.expires_at, old.url_epoch)
-    and old.owner_id is distinct from api.me() then
-    raise insufficient_privilege using message = 'asset is not yours to manage';
-  end if;
-  if new.owner_id is distinct from old.owner_id then
-    raise insufficient_privilege using message = 'an owner may not give an asset away';
-  end if;
-  if new.visibility = 2 and old.visibility <> 2 then
-    raise insufficient_privilege using message = 'only admins make assets public';
-  end if;
-  return new;
-end $$;
-create trigger asset_level before update on stowage.asset for each row execute function stowage.asset_level();
-
-create function stowage.asset_public() returns trigger language plpgsql as $$
-begin
-  if new.visibility = 2 and api.rank() < 3 then
-    raise insufficient_privilege using message = 'only admins make assets public';
+  if new.visibility = 2 and (tg_op = 'INSERT' or old.visibility <> 2) and not stowage.may_publish(new.asset_type) then
+    raise insufficient_privilege using message = 'this asset is not yours to publish';
   end if;
   return new;
 end $$;
-create trigger asset_public before insert on stowage.asset for each row execute function stowage.asset_public();
+create trigger asset_level before insert or update on stowage.asset for each row execute function stowage.asset_level();
 
 create policy read on stowage.asset_tag for select to stowage_app using (tenant_id = (select api.tenant()));
 create policy write on stowage.asset_tag to stowage_app

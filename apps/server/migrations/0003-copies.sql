@@ -6,10 +6,12 @@
 create function api.commit_copy(
   p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
-  p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea
+  p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea,
+  p_usage uuid, p_files integer
 ) returns text language plpgsql as $$
 declare
   t uuid := api.tenant();
+  deduplicated boolean;
 begin
   -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
   loop
@@ -19,33 +21,31 @@ begin
     exit when found;
   end loop;
 
-  if p_asset is null and exists (
+  deduplicated := p_asset is null and exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
       and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
-  ) then
-    if p_bytes is null then
-      update stowage.copy set state = 'releasing', due_at = now()
-        where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
-    end if;
-    return 'deduplicated';
-  end if;
-
-  if p_bytes is not null then
+  );
+  if deduplicated then
+    update stowage.copy set state = 'releasing', due_at = now()
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+  elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
       values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
     insert into stowage.small_bytes (tenant_id, copy_id, key, bytes) values (t, p_copy, p_key, p_bytes);
-    return 'live';
+  else
+    update stowage.copy
+      set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
+        asset_id = p_asset, n = p_n, due_at = null
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+    if not found then
+      return 'lost';
+    end if;
   end if;
 
-  update stowage.copy
-    set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
-      asset_id = p_asset, n = p_n, due_at = null
-    where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
-  if found then
-    return 'live';
-  end if;
-  return 'lost';
+  insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
+    values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  return case when deduplicated then 'deduplicated' else 'live' end;
 end $$;
 
 -- Releases what no version of the scope needs any more; called after versions were deleted. Never the last live copy

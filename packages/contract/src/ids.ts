@@ -7,7 +7,6 @@ export const idPrefixes = {
   team: 'team',
   apiKey: 'key',
   asset: 'ast',
-  version: 'ver',
   upload: 'upl',
   copy: 'cpy',
   signedUrl: 'sig',

@@ -84,7 +84,6 @@ export const asset = z.object({
 })
 
 export const version = z.object({
-  id: id('version'),
   assetId: id('asset'),
   version: z.number().int(),
   current: z.boolean(),

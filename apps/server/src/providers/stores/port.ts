@@ -1,11 +1,15 @@
 import type { Readable } from 'node:stream'
+import type { DataKeyWrapper } from './keyring.ts'
 
 /**
  * The object store port: where the bytes of a copy lie.
  *
  * Glossary
  * - store key: the path of one copy's bytes inside a store. Made by a key layout from validated segments separated by
- *   `/`; never empty, never absolute, never with `.` or `..` segments, at most 1,024 bytes of UTF-8. Never used twice.
+ *   `/`; never empty, never absolute, never with `.` or `..` segments, at most 1,024 bytes of UTF-8 and 255 a segment,
+ *   no backslash and no control characters. Never used twice. Every operation refuses any other key with `badKey`.
+ *   A key layout never makes a key that is another key's folder (`a` and `a/b`): a store keeps both, or refuses the
+ *   second with `badKey`; it never harms the first.
  * - envelope: what a store must be handed back to read a copy again (for `encrypted`: the wrapped data key). Opaque to
  *   everybody else, kept in the copy's row, never beside the bytes.
  * - durable: survives a power cut. `put` resolves only when the bytes are durable.
@@ -21,9 +25,10 @@ export interface ObjectStore {
    * MUST be atomic: a reader sees the whole object or none. MUST refuse an existing key with `exists`, also when two
    * writers race. MUST have the bytes on durable storage before it resolves. MUST stop reading and leave nothing
    * readable when `signal` aborts or when `body` fails, and reject with the reason given; what is left behind is found
-   * by `abandon`. MUST respect back-pressure, so that memory does not grow with the size of the body.
+   * by `abandon`. MUST destroy `body` when it rejects. MUST respect back-pressure, so that memory does not grow with
+   * the size of the body.
    *
-   * @throws StoreError `exists` | `denied` | `throttled` | `unavailable` | `full`
+   * @throws StoreError `exists` | `badKey` | `badSize` | `denied` | `throttled` | `unavailable` | `full`
    */
   put(key: StoreKey, body: Readable, options?: PutOptions): Promise<PutReceipt>
 
@@ -65,7 +70,7 @@ export interface ObjectStore {
    * One page of what is stored, unfinished remains included (`unfinished: true`), in a stable order.
    *
    * MUST show every object that is there from the first page to the last exactly once. `cursor` is the `nextCursor` of
-   * the page before. `limit` is 1 to 1,000.
+   * the page before. `limit` is 1 to 1,000; any other is refused with `unsupported`.
    */
   list(options: ListOptions): Promise<ListPage>
 
@@ -86,6 +91,8 @@ export interface PutOptions {
   sizeBytes?: number
   /** Authenticated with the bytes by `encrypted`; ignored by plain stores. The copy's id. */
   context?: string
+  /** Wraps the copy's data key: its isolation scope's keys. Needed by `encrypted`, ignored by plain stores. */
+  keys?: DataKeyWrapper
   signal?: AbortSignal
 }
 
@@ -99,6 +106,8 @@ export interface GetOptions {
   range?: ByteRange
   envelope?: Buffer
   context?: string
+  /** Those that `put` was given. */
+  keys?: DataKeyWrapper
   signal?: AbortSignal
 }
 
@@ -139,6 +148,7 @@ export type StoreErrorKind =
   | 'notFound'
   | 'badRange'
   | 'badKey'
+  | 'badSize'
   | 'denied'
   | 'full'
   | 'throttled'

@@ -1,0 +1,1517 @@
+-- Made by scripts/schema.ts from the migrations; do not edit.
+
+-- Schemas
+
+CREATE SCHEMA api;
+
+CREATE SCHEMA stowage;
+
+-- Types
+
+CREATE TYPE api.entrance AS (outcome text, tenant_id uuid, slug text, kind text, principal_id uuid, key_id uuid, role text, rank integer, scopes text[], requests_per_minute integer);
+
+-- Tables
+
+CREATE TABLE stowage.api_key (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  role text NOT NULL,
+  member_id uuid,
+  scopes text[],
+  prefix text NOT NULL,
+  requests_per_minute integer,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  expires_at timestamp(3) with time zone,
+  revoked_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.asset (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  asset_type text NOT NULL,
+  owner_id uuid,
+  owner_kind text,
+  visibility smallint NOT NULL,
+  state text DEFAULT 'active'::text NOT NULL,
+  state_before text,
+  trashed_at timestamp(3) with time zone,
+  purge_after timestamp(3) with time zone,
+  expires_at timestamp(3) with time zone,
+  expiry_action text DEFAULT 'trash'::text NOT NULL,
+  url_epoch integer DEFAULT 0 NOT NULL,
+  current_n integer NOT NULL,
+  last_n integer NOT NULL,
+  media_type text NOT NULL,
+  size_bytes bigint NOT NULL,
+  sha256 bytea NOT NULL,
+  scan text NOT NULL,
+  scan_reason text,
+  folder text,
+  project_id text,
+  scan_result_id text,
+  call_id text,
+  session_id text,
+  category text,
+  classification text,
+  metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+  tags text[] DEFAULT '{}'::text[] NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  updated_at timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.asset_access (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  downloads bigint NOT NULL,
+  last_at timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.asset_tag (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  tag text NOT NULL
+);
+
+CREATE TABLE stowage.asset_type (
+  tenant_id uuid NOT NULL,
+  name text NOT NULL,
+  rules jsonb NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.audit_batch (
+  tenant_id uuid NOT NULL,
+  n bigint NOT NULL,
+  kind text DEFAULT 'batch'::text NOT NULL,
+  previous bytea NOT NULL,
+  root bytea NOT NULL,
+  count integer NOT NULL,
+  head bytea NOT NULL,
+  key_id text NOT NULL,
+  signature bytea NOT NULL,
+  sealed_at timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.audit_event (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  action text NOT NULL,
+  outcome text NOT NULL,
+  principal_kind text NOT NULL,
+  principal_id uuid,
+  subject text,
+  request_id text,
+  body text NOT NULL,
+  batch bigint
+);
+
+CREATE TABLE stowage.audit_person (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  principal_id uuid,
+  salt bytea NOT NULL,
+  personal jsonb NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.copy (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  sha256 bytea,
+  scope text NOT NULL,
+  placement_id uuid NOT NULL,
+  store_id text NOT NULL,
+  key text NOT NULL,
+  state text NOT NULL,
+  asset_id uuid,
+  n integer,
+  envelope bytea,
+  encrypted boolean DEFAULT false NOT NULL,
+  stored_bytes bigint,
+  storage_class text DEFAULT 'STANDARD'::text NOT NULL,
+  epoch integer DEFAULT 0 NOT NULL,
+  writable_until timestamp(3) with time zone,
+  due_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.credential (
+  hash bytea NOT NULL,
+  tenant_id uuid NOT NULL,
+  key_id uuid NOT NULL,
+  expires_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.guard (
+  tenant_id uuid NOT NULL,
+  name text NOT NULL
+);
+
+CREATE TABLE stowage.idempotency (
+  tenant_id uuid NOT NULL,
+  principal_id uuid NOT NULL,
+  key text NOT NULL,
+  request_hash bytea NOT NULL,
+  answer jsonb,
+  status integer,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.member (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  external_id text,
+  email text,
+  name text,
+  role text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  removed_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.migration (
+  name text NOT NULL,
+  sha256 text NOT NULL,
+  applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.object (
+  tenant_id uuid NOT NULL,
+  sha256 bytea NOT NULL,
+  size_bytes bigint NOT NULL,
+  scan text NOT NULL,
+  scan_reason text,
+  finding text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.organization (
+  tenant_id uuid NOT NULL,
+  slug text NOT NULL,
+  name text NOT NULL,
+  default_visibility smallint DEFAULT 1 NOT NULL,
+  readable_unscanned text[] DEFAULT '{noScanner}'::text[] NOT NULL,
+  max_size_bytes bigint,
+  quota_bytes bigint,
+  quota_files bigint,
+  keep_versions integer,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.placement (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  store_id text NOT NULL,
+  layout text NOT NULL,
+  scope_kind text NOT NULL,
+  rank integer NOT NULL
+);
+
+CREATE TABLE stowage.platform_secret (
+  kind text NOT NULL,
+  id text NOT NULL,
+  wrapped bytea NOT NULL,
+  master_id text NOT NULL,
+  public_part bytea,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  retired_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.scope_key (
+  tenant_id uuid NOT NULL,
+  scope text NOT NULL,
+  id uuid NOT NULL,
+  wrapped bytea NOT NULL,
+  master_id text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.signed_url (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  uses integer DEFAULT 0 NOT NULL,
+  max_uses integer NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.small_bytes (
+  tenant_id uuid NOT NULL,
+  copy_id uuid NOT NULL,
+  key text NOT NULL,
+  bytes bytea NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.step (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  name text NOT NULL,
+  state text NOT NULL,
+  attempts integer DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  error text,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.team (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.team_member (
+  tenant_id uuid NOT NULL,
+  team_id uuid NOT NULL,
+  member_id uuid NOT NULL
+);
+
+CREATE TABLE stowage.upload (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  copy_id uuid NOT NULL,
+  asset_id uuid,
+  principal_id uuid NOT NULL,
+  reserved_bytes bigint NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  lease_until timestamp(3) with time zone NOT NULL
+);
+
+CREATE TABLE stowage.usage_delta (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  bytes bigint NOT NULL,
+  files integer NOT NULL,
+  stored_bytes bigint DEFAULT 0 NOT NULL,
+  at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.usage_total (
+  tenant_id uuid NOT NULL,
+  bytes bigint DEFAULT 0 NOT NULL,
+  files bigint DEFAULT 0 NOT NULL,
+  stored_bytes bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE stowage.version (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  sha256 bytea NOT NULL,
+  scope text NOT NULL,
+  size_bytes bigint NOT NULL,
+  media_type text NOT NULL,
+  charset text,
+  name text NOT NULL,
+  created_by uuid,
+  made_from integer,
+  created_at timestamp(3) with time zone NOT NULL
+);
+
+-- Constraints
+
+ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
+
+ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_requests_per_minute_check CHECK ((requests_per_minute > 0));
+
+ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text, 'agent'::text, 'platform'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_check CHECK (((owner_id IS NULL) = (owner_kind IS NULL)));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_check1 CHECK (((state = 'trashed'::text) = (trashed_at IS NOT NULL)));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_expiry_action_check CHECK ((expiry_action = ANY (ARRAY['trash'::text, 'purge'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'apiKey'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_state_before_check CHECK ((state_before = ANY (ARRAY['active'::text, 'archived'::text, 'quarantined'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_state_check CHECK ((state = ANY (ARRAY['active'::text, 'archived'::text, 'quarantined'::text, 'trashed'::text])));
+
+ALTER TABLE stowage.asset ADD CONSTRAINT asset_visibility_check CHECK (((visibility >= 0) AND (visibility <= 2)));
+
+ALTER TABLE stowage.asset_access ADD CONSTRAINT asset_access_pkey PRIMARY KEY (tenant_id, asset_id);
+
+ALTER TABLE stowage.asset_tag ADD CONSTRAINT asset_tag_pkey PRIMARY KEY (tenant_id, asset_id, tag);
+
+ALTER TABLE stowage.asset_tag ADD CONSTRAINT asset_tag_tag_check CHECK (((length(tag) >= 1) AND (length(tag) <= 64)));
+
+ALTER TABLE stowage.asset_tag ADD CONSTRAINT asset_tag_tenant_id_asset_id_fkey FOREIGN KEY (tenant_id, asset_id) REFERENCES stowage.asset(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE stowage.asset_type ADD CONSTRAINT asset_type_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text));
+
+ALTER TABLE stowage.asset_type ADD CONSTRAINT asset_type_pkey PRIMARY KEY (tenant_id, name);
+
+ALTER TABLE stowage.asset_type ADD CONSTRAINT asset_type_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stowage.organization(tenant_id);
+
+ALTER TABLE stowage.audit_batch ADD CONSTRAINT audit_batch_kind_check CHECK ((kind = ANY (ARRAY['batch'::text, 'checkpoint'::text])));
+
+ALTER TABLE stowage.audit_batch ADD CONSTRAINT audit_batch_pkey PRIMARY KEY (tenant_id, n);
+
+ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])));
+
+ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.audit_person ADD CONSTRAINT audit_person_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_check CHECK (((state <> 'live'::text) OR (sha256 IS NOT NULL)));
+
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_state_check CHECK ((state = ANY (ARRAY['writing'::text, 'live'::text, 'releasing'::text, 'gone'::text])));
+
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
+
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_tenant_id_store_id_key_key UNIQUE (tenant_id, store_id, key);
+
+ALTER TABLE stowage.credential ADD CONSTRAINT credential_hash_check CHECK ((length(hash) = 32));
+
+ALTER TABLE stowage.credential ADD CONSTRAINT credential_pkey PRIMARY KEY (hash);
+
+ALTER TABLE stowage.credential ADD CONSTRAINT credential_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES stowage.api_key(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE stowage.guard ADD CONSTRAINT guard_name_check CHECK ((name = ANY (ARRAY['hold'::text, 'quota'::text])));
+
+ALTER TABLE stowage.guard ADD CONSTRAINT guard_pkey PRIMARY KEY (tenant_id, name);
+
+ALTER TABLE stowage.idempotency ADD CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)));
+
+ALTER TABLE stowage.idempotency ADD CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal_id, key);
+
+ALTER TABLE stowage.member ADD CONSTRAINT member_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.member ADD CONSTRAINT member_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text])));
+
+ALTER TABLE stowage.member ADD CONSTRAINT member_tenant_id_external_id_key UNIQUE (tenant_id, external_id);
+
+ALTER TABLE stowage.member ADD CONSTRAINT member_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stowage.organization(tenant_id);
+
+ALTER TABLE stowage.migration ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE stowage.object ADD CONSTRAINT object_pkey PRIMARY KEY (tenant_id, sha256);
+
+ALTER TABLE stowage.object ADD CONSTRAINT object_scan_check CHECK ((scan = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'not_scanned'::text, 'error'::text])));
+
+ALTER TABLE stowage.object ADD CONSTRAINT object_sha256_check CHECK ((length(sha256) = 32));
+
+ALTER TABLE stowage.object ADD CONSTRAINT object_size_bytes_check CHECK ((size_bytes >= 0));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_default_visibility_check CHECK (((default_visibility >= 0) AND (default_visibility <= 1)));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_keep_versions_check CHECK ((keep_versions > 0));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_max_size_bytes_check CHECK ((max_size_bytes > 0));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_quota_bytes_check CHECK ((quota_bytes >= 0));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_quota_files_check CHECK ((quota_files >= 0));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text));
+
+ALTER TABLE stowage.organization ADD CONSTRAINT organization_slug_key UNIQUE (slug);
+
+ALTER TABLE stowage.placement ADD CONSTRAINT placement_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.placement ADD CONSTRAINT placement_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'user'::text])));
+
+ALTER TABLE stowage.placement ADD CONSTRAINT placement_tenant_id_store_id_layout_scope_kind_key UNIQUE (tenant_id, store_id, layout, scope_kind);
+
+ALTER TABLE stowage.platform_secret ADD CONSTRAINT platform_secret_kind_check CHECK ((kind = ANY (ARRAY['urlSigning'::text, 'auditSigning'::text])));
+
+ALTER TABLE stowage.platform_secret ADD CONSTRAINT platform_secret_pkey PRIMARY KEY (kind, id);
+
+ALTER TABLE stowage.scope_key ADD CONSTRAINT scope_key_pkey PRIMARY KEY (tenant_id, scope);
+
+ALTER TABLE stowage.signed_url ADD CONSTRAINT signed_url_max_uses_check CHECK ((max_uses > 0));
+
+ALTER TABLE stowage.signed_url ADD CONSTRAINT signed_url_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.small_bytes ADD CONSTRAINT small_bytes_pkey PRIMARY KEY (tenant_id, copy_id);
+
+ALTER TABLE stowage.small_bytes ADD CONSTRAINT small_bytes_tenant_id_key_key UNIQUE (tenant_id, key);
+
+ALTER TABLE stowage.step ADD CONSTRAINT step_pkey PRIMARY KEY (tenant_id, asset_id, n, name);
+
+ALTER TABLE stowage.step ADD CONSTRAINT step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text, 'dead'::text])));
+
+ALTER TABLE stowage.team ADD CONSTRAINT team_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
+
+ALTER TABLE stowage.team ADD CONSTRAINT team_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.team ADD CONSTRAINT team_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stowage.organization(tenant_id);
+
+ALTER TABLE stowage.team ADD CONSTRAINT team_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE stowage.team_member ADD CONSTRAINT team_member_pkey PRIMARY KEY (tenant_id, team_id, member_id);
+
+ALTER TABLE stowage.team_member ADD CONSTRAINT team_member_tenant_id_member_id_fkey FOREIGN KEY (tenant_id, member_id) REFERENCES stowage.member(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE stowage.team_member ADD CONSTRAINT team_member_tenant_id_team_id_fkey FOREIGN KEY (tenant_id, team_id) REFERENCES stowage.team(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE stowage.upload ADD CONSTRAINT upload_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.usage_delta ADD CONSTRAINT usage_delta_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.usage_total ADD CONSTRAINT usage_total_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE stowage.version ADD CONSTRAINT version_n_check CHECK ((n > 0));
+
+ALTER TABLE stowage.version ADD CONSTRAINT version_pkey PRIMARY KEY (tenant_id, asset_id, n);
+
+ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_asset_id_fkey FOREIGN KEY (tenant_id, asset_id) REFERENCES stowage.asset(tenant_id, id);
+
+ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
+
+-- Indexes
+
+CREATE INDEX asset_expires_at_idx ON stowage.asset USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX asset_purge_after_idx ON stowage.asset USING btree (purge_after) WHERE (purge_after IS NOT NULL);
+
+CREATE INDEX asset_tag_tenant_id_tag_asset_id_idx ON stowage.asset_tag USING btree (tenant_id, tag, asset_id);
+
+CREATE INDEX asset_tenant_id_asset_type_created_at_id_idx ON stowage.asset USING btree (tenant_id, asset_type, created_at DESC, id DESC);
+
+CREATE INDEX asset_tenant_id_call_id_created_at_idx ON stowage.asset USING btree (tenant_id, call_id, created_at DESC) WHERE (call_id IS NOT NULL);
+
+CREATE INDEX asset_tenant_id_created_at_id_idx ON stowage.asset USING btree (tenant_id, created_at DESC, id DESC);
+
+CREATE INDEX asset_tenant_id_folder_created_at_idx ON stowage.asset USING btree (tenant_id, folder, created_at DESC) WHERE (folder IS NOT NULL);
+
+CREATE INDEX asset_tenant_id_owner_id_created_at_id_idx ON stowage.asset USING btree (tenant_id, owner_id, created_at DESC, id DESC);
+
+CREATE INDEX asset_tenant_id_project_id_created_at_idx ON stowage.asset USING btree (tenant_id, project_id, created_at DESC) WHERE (project_id IS NOT NULL);
+
+CREATE INDEX audit_event_tenant_id_at_id_idx ON stowage.audit_event USING btree (tenant_id, at DESC, id DESC);
+
+CREATE INDEX audit_event_tenant_id_batch_idx ON stowage.audit_event USING btree (tenant_id, batch);
+
+CREATE INDEX audit_event_tenant_id_id_idx ON stowage.audit_event USING btree (tenant_id, id) WHERE (batch IS NULL);
+
+CREATE INDEX audit_event_tenant_id_subject_at_idx ON stowage.audit_event USING btree (tenant_id, subject, at DESC) WHERE (subject IS NOT NULL);
+
+CREATE INDEX audit_person_tenant_id_principal_id_idx ON stowage.audit_person USING btree (tenant_id, principal_id);
+
+CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE (state = ANY (ARRAY['writing'::text, 'releasing'::text]));
+
+CREATE INDEX copy_tenant_id_sha256_scope_idx ON stowage.copy USING btree (tenant_id, sha256, scope) WHERE (state = 'live'::text);
+
+CREATE INDEX credential_tenant_id_key_id_idx ON stowage.credential USING btree (tenant_id, key_id);
+
+CREATE INDEX idempotency_expires_at_idx ON stowage.idempotency USING btree (expires_at);
+
+CREATE INDEX scope_key_master_id_idx ON stowage.scope_key USING btree (master_id);
+
+CREATE INDEX signed_url_expires_at_idx ON stowage.signed_url USING btree (expires_at);
+
+CREATE INDEX step_due_at_idx ON stowage.step USING btree (due_at) WHERE (state = 'waiting'::text);
+
+CREATE INDEX upload_tenant_id_copy_id_idx ON stowage.upload USING btree (tenant_id, copy_id);
+
+CREATE INDEX version_tenant_id_sha256_scope_idx ON stowage.version USING btree (tenant_id, sha256, scope);
+
+-- Row-level security
+
+ALTER TABLE stowage.api_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.api_key FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_access ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_access FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_tag ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_tag FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_type ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.asset_type FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_batch ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_batch FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_event ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_event FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_person ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.audit_person FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.copy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.copy FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.credential ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.credential FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.guard ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.guard FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.idempotency ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.idempotency FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.member ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.member FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.object ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.object FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.organization ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.organization FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.placement ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.placement FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.platform_secret ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.platform_secret FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.scope_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.scope_key FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.signed_url ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.signed_url FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.small_bytes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.small_bytes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.step ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.step FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.team ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.team FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.team_member ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.team_member FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.upload ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.upload FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.usage_delta ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.usage_delta FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.usage_total ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.usage_total FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version FORCE ROW LEVEL SECURITY;
+
+-- Policies
+
+CREATE POLICY "trim" ON stowage.audit_batch AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+
+CREATE POLICY "trim" ON stowage.audit_event AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5) AND (batch IS NOT NULL)));
+
+CREATE POLICY add ON stowage.asset AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND (( SELECT api.rank() AS rank) >= 2) AND ((owner_id IS NULL) OR (owner_id = ( SELECT api.me() AS me)) OR (( SELECT api.rank() AS rank) >= 3))));
+
+CREATE POLICY add ON stowage.audit_batch AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY add ON stowage.audit_event AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY add ON stowage.audit_person AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY add ON stowage.organization AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK (( SELECT api.platform() AS platform));
+
+CREATE POLICY admin ON stowage.api_key AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)))
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND ((api.role_rank(role) >= 1) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank)))));
+
+CREATE POLICY admin ON stowage.credential AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY admin ON stowage.team AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY admin ON stowage.team_member AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY change ON stowage.asset AS PERMISSIVE FOR UPDATE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND ((( SELECT api.rank() AS rank) >= 3) OR ((( SELECT api.rank() AS rank) >= 2) AND ((owner_id = ( SELECT api.me() AS me)) OR (visibility > 0))))))
+  WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY change ON stowage.organization AS PERMISSIVE FOR UPDATE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY erase ON stowage.audit_person AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+
+CREATE POLICY found ON stowage.guard AS PERMISSIVE FOR INSERT TO stowage_app
+  WITH CHECK (( SELECT api.platform() AS platform));
+
+CREATE POLICY mine ON stowage.idempotency AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (principal_id = ( SELECT api.me() AS me))));
+
+CREATE POLICY owner_all ON stowage.api_key AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.asset AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.asset_access AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.asset_tag AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.asset_type AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.audit_batch AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.audit_event AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.audit_person AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.copy AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.credential AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.guard AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.idempotency AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.member AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.object AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.organization AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.placement AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.scope_key AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.signed_url AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.small_bytes AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.step AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.team AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.team_member AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.upload AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.usage_delta AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.usage_total AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.version AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY read ON stowage.asset AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ((( SELECT api."only"() AS "only") IS NULL) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR ((visibility > 0) AND (( SELECT api.rank() AS rank) >= 1)) OR ((visibility = 2) AND (( SELECT api."only"() AS "only") IS NOT NULL)) OR (( SELECT api.rank() AS rank) >= 3))));
+
+CREATE POLICY read ON stowage.asset_tag AS PERMISSIVE FOR SELECT TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY read ON stowage.asset_type AS PERMISSIVE FOR SELECT TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY read ON stowage.audit_batch AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY read ON stowage.audit_event AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY read ON stowage.audit_person AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY read ON stowage.member AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ((( SELECT api.rank() AS rank) >= 3) OR (id = ( SELECT api.me() AS me)))));
+
+CREATE POLICY read ON stowage.organization AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) OR ( SELECT api.platform() AS platform)));
+
+CREATE POLICY remove ON stowage.asset AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND ((( SELECT api.rank() AS rank) >= 3) OR ((( SELECT api.rank() AS rank) >= 2) AND (owner_id = ( SELECT api.me() AS me))))));
+
+CREATE POLICY remove ON stowage.organization AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 4)));
+
+CREATE POLICY seal ON stowage.audit_event AS PERMISSIVE FOR UPDATE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5) AND (batch IS NULL)))
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (batch IS NOT NULL)));
+
+CREATE POLICY service ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((( SELECT api.rank() AS rank) >= 5));
+
+CREATE POLICY tenant ON stowage.asset_access AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.copy AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.guard AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.object AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.placement AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.scope_key AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.signed_url AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.small_bytes AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.step AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.upload AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.usage_delta AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.usage_total AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tidy ON stowage.idempotency AS PERMISSIVE FOR DELETE TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+
+CREATE POLICY write ON stowage.asset_tag AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 2)));
+
+CREATE POLICY write ON stowage.asset_type AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+
+CREATE POLICY write ON stowage.member AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))))
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))));
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION api."only"()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('stowage.only'::text, true), ''::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION api.all_tenants()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id from stowage.organization order by tenant_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  deduplicated boolean;
+begin
+  -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
+  loop
+    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
+      values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
+    exit when found;
+  end loop;
+
+  deduplicated := p_asset is null and exists (
+    select from stowage.copy
+    where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
+      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
+  );
+  if deduplicated then
+    update stowage.copy set state = 'releasing', due_at = now()
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+  elsif p_bytes is not null then
+    insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
+      values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
+    insert into stowage.small_bytes (tenant_id, copy_id, key, bytes) values (t, p_copy, p_key, p_bytes);
+  else
+    update stowage.copy
+      set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
+        asset_id = p_asset, n = p_n, due_at = null
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
+    if not found then
+      return 'lost';
+    end if;
+  end if;
+
+  insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
+    values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  return case when deduplicated then 'deduplicated' else 'live' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_assets(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  (select tenant_id, id from stowage.asset where purge_after <= now() order by purge_after limit p_limit)
+  union
+  (select tenant_id, id from stowage.asset where expires_at <= now() and state <> 'trashed' order by expires_at limit p_limit)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_copies(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id from stowage.copy
+  where state in ('writing', 'releasing') and due_at <= now() order by due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_steps(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, asset_id uuid, n integer, name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter(p_hash bytea, p_organization text, p_act_for text)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  k record;
+  org record;
+  m record;
+begin
+  select c.tenant_id, c.expires_at as secret_expires_at, a.id, a.role, a.member_id, a.scopes, a.expires_at, a.revoked_at, a.requests_per_minute
+    into k from stowage.credential c join stowage.api_key a on a.tenant_id = c.tenant_id and a.id = c.key_id
+    where c.hash = p_hash;
+  if not found or k.revoked_at is not null then
+    e.outcome := 'credential.invalid';
+    return e;
+  end if;
+  if k.expires_at <= now() or k.secret_expires_at <= now() then
+    e.outcome := 'credential.expired';
+    return e;
+  end if;
+
+  if k.role = 'platform' then
+    select tenant_id, slug into org from stowage.organization
+      where slug = coalesce(p_organization, 'default') or tenant_id::text = p_organization;
+  else
+    select tenant_id, slug into org from stowage.organization
+      where tenant_id = k.tenant_id and (p_organization is null or slug = p_organization or tenant_id::text = p_organization);
+  end if;
+  if not found then
+    e.outcome := 'organization.notFound';
+    return e;
+  end if;
+
+  e := row('ok', org.tenant_id, org.slug, case k.role when 'platform' then 'platform' when 'agent' then 'agent' else 'apiKey' end,
+    k.id, k.id, case k.role when 'platform' then 'owner' else k.role end,
+    case k.role when 'platform' then 4 else api.role_rank(k.role) end, k.scopes, k.requests_per_minute)::api.entrance;
+
+  if k.member_id is not null or p_act_for is not null then
+    -- A key that belongs to a member acts for nobody else; only agents, admins and owners act for others.
+    if p_act_for is not null and (k.member_id is not null or k.role in ('viewer', 'editor')) then
+      e.outcome := 'access.cannotActFor';
+      return e;
+    end if;
+    select id, role into m from stowage.member
+      where tenant_id = org.tenant_id and removed_at is null
+        and (id = k.member_id or id::text = p_act_for or external_id = p_act_for)
+      order by id::text = p_act_for desc nulls last limit 1;
+    if not found then
+      e.outcome := case when p_act_for is null then 'credential.invalid' else 'member.notFound' end;
+      return e;
+    end if;
+    e.principal_id := m.id;
+    if e.kind <> 'agent' then
+      e.kind := 'user';
+    end if;
+    -- Never more than the member; an agent's own role is its scopes.
+    e.rank := case when k.role = 'agent' then api.role_rank(m.role) else least(e.rank, api.role_rank(m.role)) end;
+    e.role := case when k.role = 'agent' then 'agent' else api.rank_role(e.rank) end;
+  end if;
+
+  perform api.settle(e.tenant_id, e.principal_id, e.rank, null, k.role = 'platform' and p_act_for is null);
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter_public(p_asset uuid)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  found_asset record;
+begin
+  select a.tenant_id, o.slug into found_asset
+    from stowage.asset a join stowage.organization o using (tenant_id)
+    where a.id = p_asset and a.visibility = 2;
+  if not found then
+    e.outcome := 'credential.missing';
+    return e;
+  end if;
+  e := row('ok', found_asset.tenant_id, found_asset.slug, 'public', null, null, 'public', 0, '{assets.read}', null)::api.entrance;
+  perform api.settle(e.tenant_id, null, 0, p_asset, false);
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter_signed(p_tenant uuid, p_asset uuid, p_maker_kind text, p_maker uuid, p_epoch integer)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  org record;
+  r text;
+begin
+  select tenant_id, slug into org from stowage.organization where tenant_id = p_tenant;
+  if p_maker_kind = 'user' then
+    select role into r from stowage.member where tenant_id = p_tenant and id = p_maker and removed_at is null;
+  else
+    select case role when 'platform' then 'owner' else role end into r from stowage.api_key
+      where id = p_maker and tenant_id in (p_tenant, '00000000-0000-0000-0000-000000000000')
+        and revoked_at is null and (expires_at is null or expires_at > now());
+  end if;
+  if org.tenant_id is null or r is null or not exists (
+    select from stowage.asset where tenant_id = p_tenant and id = p_asset and url_epoch = p_epoch
+  ) then
+    e.outcome := 'signedUrl.revoked';
+    return e;
+  end if;
+  e := row('ok', org.tenant_id, org.slug, 'link', p_maker, null, r, api.role_rank(r), '{assets.read}', null)::api.entrance;
+  perform api.settle(e.tenant_id, p_maker, e.rank, p_asset, false);
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter_system(p_tenant uuid)
+ RETURNS void
+ LANGUAGE sql
+AS $function$ select api.settle(p_tenant, null, 5, null, false) $function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter_token(p_organization text, p_external_id text, p_email text, p_name text, p_role text, p_new_id uuid)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  org record;
+  m record;
+begin
+  select tenant_id, slug into org from stowage.organization where slug = p_organization or tenant_id::text = p_organization;
+  if not found then
+    e.outcome := 'organization.notFound';
+    return e;
+  end if;
+  select id, role, removed_at into m from stowage.member where tenant_id = org.tenant_id and external_id = p_external_id;
+  if not found and not pg_catalog.current_setting('transaction_read_only')::boolean then
+    insert into stowage.member (tenant_id, id, external_id, email, name, role)
+      values (org.tenant_id, p_new_id, p_external_id, p_email, p_name, coalesce(p_role, 'viewer'))
+      on conflict (tenant_id, external_id) do nothing;
+    select id, role, removed_at into m from stowage.member where tenant_id = org.tenant_id and external_id = p_external_id;
+  elsif not found then
+    e.outcome := 'member.unseen';
+    return e;
+  end if;
+  if m.removed_at is not null then
+    e.outcome := 'credential.invalid';
+    return e;
+  end if;
+  -- A role in the token narrows the member's, never widens it.
+  e := row('ok', org.tenant_id, org.slug, 'user', m.id, null, m.role, api.role_rank(m.role), null, null)::api.entrance;
+  if p_role is not null and api.role_rank(p_role) < e.rank then
+    e.rank := api.role_rank(p_role);
+    e.role := p_role;
+  end if;
+  perform api.settle(e.tenant_id, e.principal_id, e.rank, null, false);
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.fold_usage()
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  with gone as (delete from stowage.usage_delta where tenant_id = (select api.tenant()) returning bytes, files, stored_bytes),
+    sums as (select coalesce(sum(bytes), 0) as bytes, coalesce(sum(files), 0) as files, coalesce(sum(stored_bytes), 0) as stored_bytes from gone)
+  insert into stowage.usage_total as u (tenant_id, bytes, files, stored_bytes)
+    select (select api.tenant()), bytes, files, stored_bytes from sums
+  on conflict (tenant_id) do update
+    set bytes = u.bytes + excluded.bytes, files = u.files + excluded.files, stored_bytes = u.stored_bytes + excluded.stored_bytes
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.let_owner(tables text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare t text;
+begin
+  foreach t in array tables loop
+    execute format('create policy owner_all on stowage.%I to %I using (true) with check (true)', t, current_user);
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.me()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('stowage.me'::text, true), ''::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION api.platform()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN COALESCE((NULLIF(current_setting('stowage.platform'::text, true), ''::text))::boolean, false)
+;
+
+CREATE OR REPLACE FUNCTION api.rank()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN COALESCE((NULLIF(current_setting('stowage.rank'::text, true), ''::text))::integer, 0)
+;
+
+CREATE OR REPLACE FUNCTION api.rank_role(rank integer)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE rank WHEN 1 THEN 'viewer'::text WHEN 2 THEN 'editor'::text WHEN 3 THEN 'admin'::text WHEN 4 THEN 'owner'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION api.release_copies(p_sha256 bytea, p_scope text, p_delay interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  released integer;
+begin
+  perform from stowage.object where tenant_id = t and sha256 = p_sha256 for update;
+
+  if not exists (select from stowage.version where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
+    update stowage.copy set state = 'releasing', due_at = now() + p_delay
+      where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live';
+    get diagnostics released = row_count;
+    return released;
+  end if;
+
+  -- Copies of one version alone, whose version is gone, while others still point at the same bytes.
+  if exists (
+    select from stowage.copy
+    where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live' and asset_id is null
+  ) or not exists (
+    select from stowage.version v
+    where v.tenant_id = t and v.sha256 = p_sha256 and v.scope = p_scope and not exists (
+      select from stowage.copy c
+      where c.tenant_id = t and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live'
+        and c.asset_id = v.asset_id and c.n = v.n)
+  ) then
+    update stowage.copy c set state = 'releasing', due_at = now() + p_delay
+      where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
+        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+  else
+    update stowage.copy c set asset_id = null, n = null
+      where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
+        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+    return 0;
+  end if;
+  get diagnostics released = row_count;
+  return released;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.reserve(p_bytes bigint, p_files integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  lock_key bigint := hashtextextended(t::text, 4700);
+  quota record;
+  used record;
+begin
+  select quota_bytes, quota_files into quota from stowage.organization where tenant_id = t;
+  if quota.quota_bytes is null and quota.quota_files is null then
+    return true;
+  end if;
+  select * into used from api.used();
+  if used.bytes + 256 * p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + 256 * p_files <= coalesce(quota.quota_files, 9e18) then
+    perform pg_advisory_xact_lock_shared(lock_key);
+    select * into used from api.used();
+    if used.bytes + 128 * p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + 128 * p_files <= coalesce(quota.quota_files, 9e18) then
+      return true;
+    end if;
+  end if;
+  perform pg_advisory_xact_lock(lock_key);
+  select * into used from api.used();
+  return used.bytes + p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + p_files <= coalesce(quota.quota_files, 9e18);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.role_rank(role text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE role WHEN 'viewer'::text THEN 1 WHEN 'editor'::text THEN 2 WHEN 'agent'::text THEN 2 WHEN 'admin'::text THEN 3 WHEN 'owner'::text THEN 4 ELSE 0 END
+;
+
+CREATE OR REPLACE FUNCTION api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  select set_config('stowage.tenant', coalesce(tenant::text, ''), true),
+    set_config('stowage.me', coalesce(me::text, ''), true),
+    set_config('stowage.rank', rank::text, true),
+    set_config('stowage.only', coalesce(asset::text, ''), true),
+    set_config('stowage.platform', platform::text, true),
+    set_config('statement_timeout', '30s', true),
+    set_config('idle_in_transaction_session_timeout', '30s', true)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.staging(OUT unfinished_count bigint, OUT unfinished_bytes numeric, OUT releasing_count bigint, OUT releasing_bytes numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) filter (where c.state = 'writing'), coalesce(sum(u.reserved_bytes) filter (where c.state = 'writing'), 0),
+    count(*) filter (where c.state = 'releasing'), coalesce(sum(c.stored_bytes) filter (where c.state = 'releasing'), 0)
+  from stowage.copy c left join stowage.upload u on u.tenant_id = c.tenant_id and u.copy_id = c.id
+  where c.state in ('writing', 'releasing')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.tenant()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('stowage.tenant'::text, true), ''::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION api.unfolded_tenants()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id from stowage.organization o
+  where exists (select from stowage.usage_delta d where d.tenant_id = o.tenant_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.unsealed_tenants()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id from stowage.organization o
+  where exists (select from stowage.audit_event e where e.tenant_id = o.tenant_id and e.batch is null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.used(OUT bytes numeric, OUT files bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select
+    coalesce((select u.bytes from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(d.bytes) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(u.reserved_bytes) from stowage.upload u where tenant_id = (select api.tenant())), 0),
+    coalesce((select u.files from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
+      + coalesce((select sum(d.files) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
+      + (select count(*) from stowage.upload u where tenant_id = (select api.tenant()) and u.asset_id is null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION stowage.asset_level()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and api.rank() < 3 then
+    if (new.visibility, new.owner_id, new.state, new.purge_after, new.expires_at, new.url_epoch)
+        is distinct from (old.visibility, old.owner_id, old.state, old.purge_after, old.expires_at, old.url_epoch)
+      and old.owner_id is distinct from api.me() then
+      raise insufficient_privilege using message = 'the asset is not yours to manage';
+    end if;
+    if new.owner_id is distinct from old.owner_id then
+      raise insufficient_privilege using message = 'an owner does not give an asset away';
+    end if;
+  end if;
+  if new.visibility = 2 and (tg_op = 'INSERT' or old.visibility <> 2) and not stowage.may_publish(new.asset_type) then
+    raise insufficient_privilege using message = 'this asset is not yours to publish';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION stowage.may_publish(asset_type text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN ((api.rank() >= 3) OR ((api.rank() = 2) AND COALESCE((SELECT ((t.rules ->> 'membersMayPublish'::text))::boolean AS bool FROM stowage.asset_type t WHERE ((t.tenant_id = api.tenant()) AND (t.name = may_publish.asset_type))), false)))
+;
+
+-- Triggers
+
+CREATE TRIGGER asset_level BEFORE INSERT OR UPDATE ON stowage.asset FOR EACH ROW EXECUTE FUNCTION stowage.asset_level();
+
+-- Grants on schemas
+
+GRANT USAGE ON SCHEMA api TO stowage_app;
+
+GRANT USAGE ON SCHEMA api TO stowage_sweep;
+
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+
+GRANT USAGE ON SCHEMA stowage TO stowage_app;
+
+GRANT USAGE ON SCHEMA stowage TO stowage_sweep;
+
+-- Grants on tables
+
+GRANT DELETE, INSERT, SELECT ON TABLE stowage.audit_batch TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT ON TABLE stowage.audit_event TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT ON TABLE stowage.audit_person TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.api_key TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_access TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_tag TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_type TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.copy TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.idempotency TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.member TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.object TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.organization TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.placement TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.platform_secret TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.scope_key TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.signed_url TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.small_bytes TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.step TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.team TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.team_member TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.upload TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_delta TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_total TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version TO stowage_app;
+
+GRANT DELETE, INSERT, UPDATE ON TABLE stowage.credential TO stowage_app;
+
+GRANT INSERT, SELECT, UPDATE ON TABLE stowage.guard TO stowage_app;
+
+-- Grants on columns
+
+GRANT SELECT (expires_at, key_id, tenant_id) ON TABLE stowage.credential TO stowage_app;
+
+GRANT UPDATE (batch) ON TABLE stowage.audit_event TO stowage_app;
+
+-- Grants on functions
+
+GRANT EXECUTE ON ROUTINE api."only"() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.all_tenants() TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.due_copies(p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.enter(p_hash bytea, p_organization text, p_act_for text) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.enter_public(p_asset uuid) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.enter_signed(p_tenant uuid, p_asset uuid, p_maker_kind text, p_maker uuid, p_epoch integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.enter_system(p_tenant uuid) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.enter_token(p_organization text, p_external_id text, p_email text, p_name text, p_role text, p_new_id uuid) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.platform() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.rank() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.rank_role(rank integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.release_copies(p_sha256 bytea, p_scope text, p_delay interval) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.reserve(p_bytes bigint, p_files integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.role_rank(role text) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.staging(OUT unfinished_count bigint, OUT unfinished_bytes numeric, OUT releasing_count bigint, OUT releasing_bytes numeric) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.tenant() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.unfolded_tenants() TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.unsealed_tenants() TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.used(OUT bytes numeric, OUT files bigint) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE stowage.asset_level() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.may_publish(asset_type text) TO PUBLIC;

@@ -1,0 +1,81 @@
+import { sql } from 'kysely'
+import type { Db } from '../../platform/database/connect.ts'
+
+/** All SQL of the delivery room. */
+
+export interface Placed {
+  asset_id: string
+  asset_name: string
+  state: string
+  visibility: number
+  owner_id: string | null
+  updated_at: Date
+  n: number
+  name: string
+  media_type: string
+  charset: string | null
+  size_bytes: number
+  sha256: Buffer
+  scope: string
+  created_at: Date
+  scan: string
+  scan_reason: string | null
+  readable_unscanned: string[]
+  copy_id: string | null
+  store_id: string | null
+  key: string | null
+  envelope: Buffer | null
+  encrypted: boolean | null
+}
+
+/**
+ * A version, its verdict, and the live copy to read it from: its own before a shared one, then the placement that ranks
+ * first (R1). One statement; the policies decide whether there is anything to find.
+ */
+export async function findContent(db: Db, tenantId: string, assetId: string, n: number | null): Promise<Placed | undefined> {
+  const { rows } = await sql<Placed>`
+    select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
+      v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
+      c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted
+    from asset a
+      join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce(${n}::int, a.current_n)
+      join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+      join organization org on org.tenant_id = a.tenant_id
+      left join lateral (
+        select copy.id, copy.store_id, copy.key, copy.envelope, copy.encrypted
+        from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
+        where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
+        order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
+        limit 1
+      ) c on true
+    where a.tenant_id = ${tenantId} and a.id = ${assetId}`.execute(db)
+  return rows[0]
+}
+
+/** The bytes of a small object, beside its rows. */
+export async function findSmallBytes(db: Db, tenantId: string, copyId: string): Promise<Buffer | undefined> {
+  const row = await db
+    .selectFrom('small_bytes')
+    .select('bytes')
+    .where('tenant_id', '=', tenantId)
+    .where('copy_id', '=', copyId)
+    .executeTakeFirst()
+  return row?.bytes
+}
+
+export async function assetExists(db: Db, tenantId: string, assetId: string): Promise<boolean> {
+  const row = await db.selectFrom('asset').select('id').where('tenant_id', '=', tenantId).where('id', '=', assetId).executeTakeFirst()
+  return row !== undefined
+}
+
+/** Adds downloads to the counters, sorted so that two nodes never wait for each other crosswise. */
+export async function addDownloads(db: Db, tenantId: string, downloads: readonly { assetId: string; count: number; lastAt: Date }[]) {
+  await sql`insert into asset_access as known (tenant_id, asset_id, downloads, last_at)
+    select ${tenantId}, row.asset_id, row.count, row.last_at
+    from jsonb_to_recordset(${JSON.stringify(downloads.map((each) => ({ asset_id: each.assetId, count: each.count, last_at: each.lastAt })))}::jsonb)
+      as row(asset_id uuid, count bigint, last_at timestamptz)
+    where exists (select from asset where tenant_id = ${tenantId} and id = row.asset_id)
+    order by row.asset_id
+    on conflict (tenant_id, asset_id) do update
+      set downloads = known.downloads + excluded.downloads, last_at = greatest(known.last_at, excluded.last_at)`.execute(db)
+}

@@ -1,0 +1,147 @@
+import { Readable } from 'node:stream'
+import type { Parsed } from '@stowage/contract'
+import { toUuid } from '../../domain/id.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Db } from '../../platform/database/connect.ts'
+import type { Call, Context, Platform } from '../../platform/invoke.ts'
+import { invoke } from '../../platform/invoke.ts'
+import type { ScopeKeyring } from '../../platform/scope-keys.ts'
+import { storeProblem } from '../../platform/store-problem.ts'
+import { openBuffer } from '../../providers/stores/encrypted.ts'
+import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
+import { type ByteRange, type ObjectStore, StoreError } from '../../providers/stores/port.ts'
+import { noteOthersPrivate } from '../assets/room.ts'
+import { DATABASE_STORE } from '../uploads/room.ts'
+import { refuseUnreadable } from './delivery.rules.ts'
+import { assetExists, findContent, findSmallBytes, type Placed } from './delivery.sql.ts'
+import type { DownloadCounter } from './downloads.ts'
+
+export interface Delivery {
+  platform: Platform
+  stores: ReadonlyMap<string, ObjectStore>
+  scopeKeys: ScopeKeyring
+  downloads: DownloadCounter
+}
+
+/** A version that its reader may have, and how to get at its bytes once the transaction has ended. */
+export interface Content {
+  assetId: string
+  tenantId: string
+  principalId: string | null
+  name: string
+  mediaType: string
+  charset: string | null
+  sizeBytes: number
+  sha256: Buffer
+  version: number
+  modifiedAt: Date
+  isPublic: boolean
+  open(range: ByteRange | undefined, signal: AbortSignal): Promise<Readable>
+}
+
+/**
+ * Finds what a caller may read: permission, state and verdict are decided here and nowhere else. `admit` runs in the
+ * same transaction, before a byte moves: a limited link takes its use there.
+ */
+export async function findDelivery(
+  delivery: Delivery,
+  call: Call,
+  admit?: (context: Context) => Promise<void>,
+): Promise<Content> {
+  return invoke<'assets.content', Content>(
+    delivery.platform,
+    'assets.content',
+    call,
+    async (context, input) => {
+      const found = await getContent(context, input)
+      noteOthersPrivate(context, found)
+      refuseUnreadable(found)
+      await admit?.(context)
+      return contentOf(delivery, context, found)
+    },
+    { writes: admit !== undefined },
+  )
+}
+
+async function getContent(context: Context, input: Parsed<'assets.content'>): Promise<Placed> {
+  const assetId = toUuid(input.assetId)
+  const found = await findContent(context.db, context.tenantId, assetId, input.version ?? null)
+  if (found) return found
+  throw new Problem((await assetExists(context.db, context.tenantId, assetId)) ? 'version.notFound' : 'asset.notFound')
+}
+
+async function contentOf(delivery: Delivery, context: Context, found: Placed): Promise<Content> {
+  if (found.copy_id === null) throw new Problem('content.missing')
+  const keys = found.encrypted ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope) : undefined
+  const bytes = found.store_id === DATABASE_STORE ? await findSmallBytes(context.db, context.tenantId, found.copy_id) : undefined
+  const source = { delivery, tenantId: context.tenantId, found, keys, bytes }
+  return {
+    assetId: found.asset_id,
+    tenantId: context.tenantId,
+    principalId: context.principal.id,
+    name: found.name,
+    mediaType: found.media_type,
+    charset: found.charset,
+    sizeBytes: found.size_bytes,
+    sha256: found.sha256,
+    version: found.n,
+    modifiedAt: found.created_at,
+    isPublic: found.visibility === 2,
+    open: (range, signal) => openContent(source, range, signal),
+  }
+}
+
+interface Source {
+  delivery: Delivery
+  tenantId: string
+  found: Placed
+  keys: DataKeyWrapper | undefined
+  bytes: Buffer | undefined
+}
+
+/** @throws Problem `content.missing` | `content.corrupt` | `store.unavailable`, always before the first byte where it can be known */
+async function openContent(source: Source, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable> {
+  const { delivery, found } = source
+  try {
+    if (found.store_id === DATABASE_STORE) return Readable.from([await smallContent(source, range)], { objectMode: false })
+    return await openCopy(source, found, range, signal)
+  } catch (error) {
+    // The copy was released since it was looked up; another one may be live now.
+    const moved = error instanceof StoreError && error.kind === 'notFound' && (await findAgain(delivery, source))
+    if (moved) return openCopy({ ...source, keys: moved.keys }, moved.found, range, signal).catch(rethrow)
+    return rethrow(error)
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw storeProblem(error)
+}
+
+async function smallContent({ found, keys, bytes }: Source, range: ByteRange | undefined): Promise<Buffer> {
+  if (bytes === undefined) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
+  if (keys && found.envelope) return openBuffer(bytes, found.envelope, keys, found.copy_id as string, range)
+  return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
+}
+
+async function openCopy(source: Source, found: Placed, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable> {
+  const store = source.delivery.stores.get(found.store_id as string)
+  if (!store) throw new StoreError('unavailable', `the store ${found.store_id} is not configured`)
+  const { body } = await store.get(found.key as string, {
+    signal,
+    context: found.copy_id as string,
+    ...(range && { range }),
+    ...(found.envelope && { envelope: found.envelope }),
+    ...(source.keys && { keys: source.keys }),
+  })
+  return body
+}
+
+async function findAgain({ platform, scopeKeys }: Delivery, { tenantId, found }: Source) {
+  return platform.inTenant(tenantId, async (db: Db) => {
+    const again = await findContent(db, tenantId, found.asset_id, found.n)
+    if (!again?.copy_id || again.copy_id === found.copy_id) return undefined
+    return { found: again, keys: again.encrypted ? await scopeKeys.wrapperOf(db, tenantId, again.scope) : undefined }
+  })
+}
+
+export { createDownloadCounter, type DownloadCounter } from './downloads.ts'

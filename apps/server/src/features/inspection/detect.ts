@@ -1,0 +1,170 @@
+import { isUtf8 } from 'node:buffer'
+import { fileTypeFromBuffer } from 'file-type'
+import { WASMagic } from 'wasmagic'
+import { mediaTypeName, UNKNOWN_MEDIA_TYPE as unknownType } from '../../domain/media-type.ts'
+import { findTextType, hasControlCharacters } from './text-type.ts'
+import { findZipType, readTailNames } from './zip-type.ts'
+
+const looksAtBytes = 64 * 1024
+const legacyTextBytes = 128
+const compoundType = 'application/x-cfb'
+
+/** Types that begin as text but state their encoding, or none, inside. */
+const binaryTypes = new Set(['application/pdf', 'application/postscript', 'application/rtf', 'message/rfc822'])
+
+export type DetectionContext = {
+  /** The name it was sent under; decides only between kinds of harmless text. */
+  name: string
+  /** True when the head is everything there is. */
+  complete: boolean
+  /** The last bytes, where they are at hand: the directory of a ZIP archive lies there. */
+  tail?: Buffer
+}
+
+export type DetectedType = {
+  mediaType: string
+  /** For text whose encoding is certain: `utf-8`, `utf-16le`, `utf-16be`. */
+  encoding?: string
+}
+
+/**
+ * Finds out what bytes are by looking at them, never by what the sender calls them.
+ *
+ * Bytes that could pass as several types (polyglots) are what their first bytes say, so they are to be served with
+ * `nosniff`. Ordinary UTF-8 text is told in microseconds without the larger detectors.
+ *
+ * @param head at least the first 64 KiB, or everything
+ * @returns `application/octet-stream` for what nobody knows; never throws because of the bytes
+ */
+export async function detectMediaType(head: Buffer, context: DetectionContext): Promise<DetectedType> {
+  if (head.length === 0) return { mediaType: unknownType }
+  return detectText(head, context) ?? (await detectBinary(head, context))
+}
+
+/** Loads the detector for rare types ahead of the first upload that needs it. */
+export async function warmDetector() {
+  await loadMagic()
+}
+
+function detectText(head: Buffer, { name, complete }: DetectionContext): DetectedType | undefined {
+  const whole = complete && head.length <= looksAtBytes
+  const start = head.subarray(0, looksAtBytes)
+  const decoded = decodeText(start, whole)
+  if (!decoded || hasControlCharacters(decoded.text) || decoded.text.startsWith('GIF8')) return undefined
+  const mediaType = findTextType(decoded.text, name, whole)
+  return binaryTypes.has(mediaType) ? { mediaType } : { mediaType, encoding: decoded.encoding }
+}
+
+function decodeText(bytes: Buffer, whole: boolean) {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return decodeUtf8(bytes.subarray(3), whole)
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeUtf16(bytes.subarray(2), 'utf-16le')
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return decodeUtf16(bytes.subarray(2), 'utf-16be')
+  return decodeUtf8(bytes, whole) ?? decodeBareUtf16(bytes)
+}
+
+function decodeUtf8(bytes: Buffer, whole: boolean) {
+  const sound = whole ? bytes : bytes.subarray(0, bytes.length - countCutBytes(bytes))
+  if (sound.includes(0) || !isUtf8(sound)) return undefined
+  return { text: sound.toString('utf8'), encoding: 'utf-8' }
+}
+
+/** Bytes at the end that begin a character whose rest lies beyond (RFC 3629 section 3). */
+function countCutBytes(bytes: Buffer) {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
+}
+
+function decodeUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be') {
+  const text = new TextDecoder(encoding).decode(bytes)
+  const replaced = text.indexOf('\ufffd')
+  if (replaced < 0) return { text, encoding }
+  // The last character may be cut; anywhere else an impossible one means that this is no UTF-16.
+  return replaced === text.length - 1 ? { text: text.slice(0, -1), encoding } : undefined
+}
+
+/**
+ * UTF-16 without its mark: in one half of the byte pairs zeros are common and few values make up nearly all, in the
+ * other zeros are absent.
+ */
+function decodeBareUtf16(bytes: Buffer) {
+  const sample = bytes.subarray(0, Math.min(bytes.length - (bytes.length % 2), 4096))
+  if (sample.length < 8) return undefined
+  const halves = [new Uint32Array(256), new Uint32Array(256)] as const
+  for (let at = 0; at < sample.length; at++) halves[(at & 1) as 0 | 1][sample[at]!]! += 1
+  const pairs = sample.length / 2
+  const highHalf = halves[0][0]! === 0 ? 1 : halves[1][0]! === 0 ? 0 : undefined
+  if (highHalf === undefined) return undefined
+  const zeros = halves[highHalf][0]!
+  const script = Math.max(...halves[highHalf].subarray(1))
+  if (zeros < pairs * 0.1 || zeros + script < pairs * 0.9) return undefined
+  return decodeUtf16(bytes, highHalf === 1 ? 'utf-16le' : 'utf-16be')
+}
+
+async function detectBinary(head: Buffer, context: DetectionContext): Promise<DetectedType> {
+  if (head[0] === 0x1f && head[1] === 0x8b) return { mediaType: 'application/gzip' }
+  const found = await fileTypeFromBuffer(head).catch(() => undefined)
+  if (found?.mime === 'application/zip') return { mediaType: findZipTypeAtEnd(head, context) }
+  if (found?.mime === compoundType) return { mediaType: await findCompoundType(head, context.tail) }
+  if (found) return { mediaType: prefer(found.mime) }
+  if (head.subarray(0, 1024).includes('%PDF-')) return { mediaType: 'application/pdf' }
+  return { mediaType: findLegacyTextType(head, context) ?? (await askMagic(head)) }
+}
+
+/**
+ * Text in an 8-bit encoding: its letters are unknown, its markup and separators are ASCII all the same. Bytes that are
+ * no text go without a control character for a few bytes only; the large detector would take milliseconds over it.
+ */
+function findLegacyTextType(head: Buffer, { name, complete }: DetectionContext) {
+  const text = head.toString('latin1', 0, looksAtBytes)
+  if (text.length < legacyTextBytes || hasControlCharacters(text)) return undefined
+  return findTextType(text, name, complete && head.length <= looksAtBytes)
+}
+
+function findZipTypeAtEnd(head: Buffer, { complete, tail }: DetectionContext) {
+  return findZipType(readTailNames(complete ? head : (tail ?? Buffer.alloc(0))))
+}
+
+const compoundStreams = [
+  ['WordDocument', 'application/msword'],
+  ['Workbook', 'application/vnd.ms-excel'],
+  ['PowerPoint Document', 'application/vnd.ms-powerpoint'],
+  ['__substg1.0_', 'application/vnd.ms-outlook'],
+] as const
+
+/** Old Office files are one container; its directory of UTF-16 names ([MS-CFB] 2.6) may lie anywhere. */
+async function findCompoundType(head: Buffer, tail: Buffer | undefined) {
+  const found = compoundStreams.find(([stream]) => {
+    const name = Buffer.from(stream, 'utf16le')
+    return head.includes(name) || tail?.includes(name)
+  })
+  if (found) return found[1]
+  const guess = await askMagic(head)
+  return guess.startsWith('application/') && guess !== unknownType ? guess : compoundType
+}
+
+let magic: Promise<WASMagic> | undefined
+
+function loadMagic() {
+  magic ??= WASMagic.create()
+  return magic
+}
+
+async function askMagic(head: Buffer) {
+  try {
+    const detector = await loadMagic()
+    const mediaType = prefer(detector.detect(head.subarray(0, looksAtBytes)))
+    return /^[a-z]+\/[\w.+-]+$/i.test(mediaType) && !mediaType.startsWith('inode/') ? mediaType : unknownType
+  } catch {
+    // An instance that has once aborted answers nothing any more.
+    magic = undefined
+    return unknownType
+  }
+}
+
+function prefer(mediaType: string) {
+  return (mediaType === 'application/vnd.ms-office' ? compoundType : mediaTypeName(mediaType)) ?? unknownType
+}

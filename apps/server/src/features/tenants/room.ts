@@ -1,0 +1,17 @@
+import { apiKeyHandlers } from './api-keys.ts'
+import { assetTypeHandlers } from './asset-types.ts'
+import { memberHandlers } from './members.ts'
+import { organizationHandlers } from './organizations.ts'
+import { teamHandlers } from './teams.ts'
+
+/** Organizations, members, teams, asset types and API keys. */
+export const tenantHandlers = {
+  ...organizationHandlers,
+  ...memberHandlers,
+  ...teamHandlers,
+  ...assetTypeHandlers,
+  ...apiKeyHandlers,
+}
+
+export { hashSecret, newSecret } from './api-keys.ts'
+export { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from './tenants.rules.ts'

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { Problem } from '../../domain/problem.ts'
+
+/** A body whose first bytes have been read: all of them when it is short. */
+export type Opened = { complete: true; bytes: Buffer } | { complete: false; head: Buffer; rest: AsyncIterator<Buffer> }
+
+/** The bytes of a body in two pieces: those that were read to look at them, and those that are still to come. */
+export function sourceOf(opened: Opened): { head: Buffer; rest: AsyncIterator<Buffer> } {
+  return opened.complete ? { head: opened.bytes, rest: { next: async () => ({ done: true, value: undefined }) } } : opened
+}
+
+/** Reads until the body ends or is known to be longer than `limitBytes`. */
+export async function openBody(body: AsyncIterable<Buffer>, limitBytes: number): Promise<Opened> {
+  const rest = body[Symbol.asyncIterator]()
+  const pieces: Buffer[] = []
+  let sizeBytes = 0
+  for (;;) {
+    const next = await rest.next()
+    if (next.done) return { complete: true, bytes: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces) }
+    pieces.push(next.value)
+    sizeBytes += next.value.length
+    if (sizeBytes > limitBytes) return { complete: false, head: Buffer.concat(pieces), rest }
+  }
+}
+
+/** What is learnt while bytes stream by. Final once the stream has ended. */
+export interface Tally {
+  sizeBytes: number
+  sha256: Buffer
+}
+
+/**
+ * The bytes again, from the head on, counted and hashed on their way.
+ *
+ * @throws Problem `upload.tooLarge` in the stream as soon as one byte too many has arrived
+ */
+export function tallied(opened: { head: Buffer; rest: AsyncIterator<Buffer> }, limitBytes: number): { stream: Readable; tally: Tally } {
+  const hash = createHash('sha256')
+  const tally: Tally = { sizeBytes: 0, sha256: Buffer.alloc(0) }
+  const count = (piece: Buffer) => {
+    tally.sizeBytes += piece.length
+    if (tally.sizeBytes > limitBytes) throw new Problem('upload.tooLarge', { limitBytes })
+    hash.update(piece)
+    return piece
+  }
+  async function* pieces() {
+    yield count(opened.head)
+    for (let next = await opened.rest.next(); !next.done; next = await opened.rest.next()) yield count(next.value)
+    tally.sha256 = hash.digest()
+  }
+  return { stream: Readable.from(pieces(), { objectMode: false, highWaterMark: 256 * 1024 }), tally }
+}
+
+/**
+ * The body, failing when it stands still: a client that sends nothing must not hold an upload open.
+ *
+ * @throws Problem `request.stalled`, or `request.aborted` when the connection was lost
+ */
+export async function* steady(body: Readable, limitSeconds: number): AsyncGenerator<Buffer> {
+  const timer = setTimeout(() => body.destroy(new Problem('request.stalled', { limitSeconds })), limitSeconds * 1000)
+  try {
+    for await (const piece of body) {
+      timer.refresh()
+      yield piece
+    }
+  } catch (error) {
+    throw error instanceof Problem ? error : connectionLost(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function connectionLost(error: unknown): unknown {
+  const code = (error as { code?: string }).code
+  if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE') return new Problem('request.aborted')
+  return error
+}

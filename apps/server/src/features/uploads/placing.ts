@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import { toId } from '../../domain/id.ts'
+import { type Layout, storeKey } from '../../domain/key-layout.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Db } from '../../platform/database/connect.ts'
+import { transaction } from '../../platform/database/transaction.ts'
+import { enterSystem } from '../../platform/enter.ts'
+
+/** The store in which small objects lie beside their rows. */
+export const DATABASE_STORE = 'database'
+
+/** Where new copies go: the store and the layout that the operator chose. */
+export interface Destination {
+  storeId: string
+  layout: Layout
+}
+
+/** A place among an organization's placements, found or made once and remembered. */
+export interface Placements {
+  idOf(db: Db, tenantId: string, destination: Destination): Promise<string>
+}
+
+const MAX_KNOWN = 50_000
+
+/** A new placement ranks before the older ones: readers prefer the copies that were asked for last. */
+export function createPlacements(systemPool: pg.Pool): Placements {
+  const known = new Map<string, string>()
+  return {
+    async idOf(db, tenantId, { storeId, layout }) {
+      const name = `${tenantId} ${storeId} ${layout.name} ${layout.isolation.scope}`
+      const remembered = known.get(name)
+      if (remembered) return remembered
+      const wanted = { storeId, layoutName: layout.name, scopeKind: layout.isolation.scope }
+      const id = (await findPlacement(db, tenantId, wanted)) ?? (await makePlacement(systemPool, tenantId, wanted))
+      if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
+      known.set(name, id)
+      return id
+    },
+  }
+}
+
+interface Wanted {
+  storeId: string
+  layoutName: string
+  scopeKind: 'organization' | 'user'
+}
+
+async function findPlacement(db: Db, tenantId: string, wanted: Wanted): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('placement')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('store_id', '=', wanted.storeId)
+    .where('layout', '=', wanted.layoutName)
+    .where('scope_kind', '=', wanted.scopeKind)
+    .executeTakeFirst()
+  return row?.id
+}
+
+/** Committed on its own, because other requests remember it before the one that made it ends. */
+async function makePlacement(pool: pg.Pool, tenantId: string, wanted: Wanted): Promise<string> {
+  return transaction(pool, { enter: enterSystem(tenantId) }, async (db) => {
+    await db
+      .insertInto('placement')
+      .columns(['tenant_id', 'id', 'store_id', 'layout', 'scope_kind', 'rank'])
+      .expression((query) =>
+        query
+          .selectFrom('placement')
+          .where('tenant_id', '=', tenantId)
+          .select(({ val, fn }) => [
+            val(tenantId).$castTo<string>().as('tenant_id'),
+            val(randomUUID()).$castTo<string>().as('id'),
+            val(wanted.storeId).as('store_id'),
+            val(wanted.layoutName).as('layout'),
+            val(wanted.scopeKind).as('scope_kind'),
+            fn.coalesce(fn.min<number>('rank'), val(1_000_000)).as('rank'),
+          ]),
+      )
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+    return (await findPlacement(db, tenantId, wanted)) as string
+  })
+}
+
+/** The isolation scope of a copy: the whole organization, or one user under a layout that keeps users apart. */
+export function scopeOf(layout: Layout, ownerId: string | null): string {
+  return layout.isolation.scope === 'user' ? `user/${ownerId ?? 'system'}` : 'organization'
+}
+
+export interface KeyFacts {
+  organizationSlug: string
+  assetType: string
+  /** The name by which a layout that keeps users apart knows the owner. */
+  owner: string
+  assetId: string
+  copyId: string
+  n: number
+  extension: string | undefined
+  createdAt: Date
+}
+
+/**
+ * The key under which a new copy will lie.
+ *
+ * @throws Problem `request.invalid` when the layout needs a value that is not known or may not stand in a key
+ */
+export function keyFor(layout: Layout, facts: KeyFacts): string {
+  const id = layout.keys === 'perObject' ? toId('copy', facts.copyId) : toId('asset', facts.assetId)
+  const made = storeKey(layout, 'original', {
+    org: facts.organizationSlug,
+    customer: facts.organizationSlug,
+    type: facts.assetType,
+    user: facts.owner,
+    id,
+    version: facts.n,
+    ext: facts.extension,
+    createdAt: facts.createdAt,
+  })
+  if ('key' in made) return made.key
+  const reason =
+    'missing' in made
+      ? `the key layout ${layout.name} needs ${made.missing.join(', ')}`
+      : made.refused.map((each) => `${each.value}: ${each.reason}`).join('; ')
+  throw new Problem('request.invalid', { errors: [{ field: 'assetType', reason }] })
+}

@@ -1,0 +1,207 @@
+import { newUuid, toId } from '../../domain/id.ts'
+import { rankOf } from '../../domain/principal.ts'
+import { Problem } from '../../domain/problem.ts'
+import { visibilityRank } from '../../domain/visibility.ts'
+import { together } from '../../platform/database/transaction.ts'
+import type { Context } from '../../platform/invoke.ts'
+import {
+  type Asset,
+  type AssetRow,
+  checkName,
+  describing,
+  insertTags,
+  type LockedAsset,
+  lockForChange,
+  showAsset,
+  unique,
+  updateAsset,
+} from '../assets/room.ts'
+import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tenants/room.ts'
+import type { Fields, UploadRequest, UploadsOptions } from './room.ts'
+import { type ContentFacts, nameOf, type Owner, ownerOf, sizeLimit } from './uploads.rules.ts'
+import * as rows from './uploads.sql.ts'
+
+/** What is settled before the bytes are looked at: whose they will be, under which rules, as what. */
+export interface Plan {
+  assetType: string
+  rules: AssetTypeRules
+  name: string
+  owner: Owner
+  visibility: number
+  limitBytes: number
+  keepVersions: number | null
+  /** The asset, its row locked, when this is a new version. */
+  existing: LockedAsset | undefined
+}
+
+/**
+ * @throws Problem `assetType.notFound` | `upload.nameInvalid` | `access.forbidden` | `asset.notFound` | `asset.trashed` |
+ *   `asset.quarantined`
+ */
+export async function planUpload(context: Context, input: Fields, request: UploadRequest, options: UploadsOptions): Promise<Plan> {
+  const existing = input.assetId === undefined ? undefined : await lockForChange(context, input.assetId)
+  const assetType = existing?.asset_type ?? input.assetType ?? DEFAULT_ASSET_TYPE
+  const terms = await rows.findTerms(context.db, context.tenantId, assetType)
+  const rules = effectiveRules(assetType, (terms.rules ?? undefined) as AssetTypeRules | undefined)
+  if (!rules) throw new Problem('assetType.notFound', { assetType })
+  const name = input.name ?? existing?.name ?? nameOf(undefined, request.generated, assetType, context.now)
+  checkName(name)
+  const chosen = input.visibility ?? rules.defaultVisibility
+  const visibility = chosen ? visibilityRank(chosen) : terms.default_visibility
+  if (visibility === visibilityRank('public') && context.principal.rank < rankOf.admin && !rules.membersMayPublish) {
+    throw new Problem('access.forbidden', { action: 'assets.create' })
+  }
+  return {
+    assetType,
+    rules,
+    name,
+    owner: existing ? { id: existing.owner_id, kind: existing.owner_kind as Owner['kind'] } : ownerOf(context.principal, request.generated),
+    visibility,
+    limitBytes: sizeLimit(options.maxSizeBytes, terms.max_size_bytes, rules),
+    keepVersions: rules.keepVersions ?? terms.keep_versions,
+    existing,
+  }
+}
+
+/** A content that has passed every check, and the copy that holds it. */
+export interface Checked {
+  facts: ContentFacts
+  mediaType: string
+  copy: Pick<rows.CopyCommit, 'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'>
+  scope: string
+  perVersion: boolean
+  assetId: string
+  /** The version number that the copy's key was made for, where it had to be known beforehand. */
+  n: number | undefined
+}
+
+const NOT_SCANNED = { status: 'not_scanned', reason: 'noScanner' }
+
+/**
+ * The rows of a new version, sent together: quota, object and copy, asset, version, tags, pipeline steps.
+ *
+ * @throws Problem `quota.exceeded`, `upload.lost` when the reaper has taken the copy; both roll everything back
+ */
+export async function commitVersion(context: Context, input: Fields, plan: Plan, checked: Checked): Promise<Asset> {
+  const { db, tenantId } = context
+  const { facts, assetId } = checked
+  const n = checked.n ?? (plan.existing ? plan.existing.last_n + 1 : 1)
+  const files = plan.existing ? 0 : 1
+  const asset = plan.existing ? grown(context, plan, checked, n) : fresh(context, input, plan, checked)
+  const [reserved, outcome] = await together([
+    rows.reserve(db, facts.sizeBytes, files),
+    rows.commitCopy(db, {
+      ...checked.copy,
+      sha256: facts.sha256,
+      sizeBytes: facts.sizeBytes,
+      scan: NOT_SCANNED,
+      scope: checked.scope,
+      boundTo: checked.perVersion ? { assetId, n } : null,
+      usageId: newUuid(),
+      files,
+    }),
+    plan.existing ? changeAsset(context, asset) : rows.insertAsset(db, assetColumns(asset)),
+    rows.insertVersion(db, {
+      tenant_id: tenantId,
+      asset_id: assetId,
+      n,
+      sha256: facts.sha256,
+      scope: checked.scope,
+      size_bytes: facts.sizeBytes,
+      media_type: checked.mediaType,
+      charset: facts.charset,
+      name: plan.name,
+      created_by: context.principal.id,
+      created_at: context.now,
+    }),
+    plan.existing ? undefined : insertTags(db, tenantId, assetId, asset.tags),
+    plan.keepVersions !== null && n > plan.keepVersions ? rows.insertStep(db, tenantId, assetId, n, 'prune') : undefined,
+  ])
+  if (!reserved) throw new Problem('quota.exceeded')
+  if (outcome === 'lost') throw new Problem('upload.lost')
+  return showAsset(context, asset)
+}
+
+/** What the row of the asset's current version says; an upload that began earlier than another does not overtake it. */
+function current(plan: Plan, checked: Checked, n: number) {
+  const overtaken = plan.existing !== undefined && plan.existing.current_n > n
+  if (overtaken) return {}
+  return {
+    current_n: n,
+    media_type: checked.mediaType,
+    size_bytes: checked.facts.sizeBytes,
+    sha256: checked.facts.sha256,
+    scan: NOT_SCANNED.status,
+    scan_reason: NOT_SCANNED.reason,
+  }
+}
+
+function grown(context: Context, plan: Plan, checked: Checked, n: number): AssetRow {
+  const existing = plan.existing as LockedAsset
+  return {
+    ...existing,
+    ...current(plan, checked, n),
+    name: plan.name,
+    last_n: Math.max(existing.last_n, n),
+    updated_at: context.now,
+    downloads: null,
+    last_at: null,
+  }
+}
+
+function changeAsset(context: Context, asset: AssetRow) {
+  const { current_n, last_n, media_type, size_bytes, sha256, scan, scan_reason, name } = asset
+  const changes = { current_n, last_n, media_type, size_bytes, sha256, scan, scan_reason, name }
+  return updateAsset(context.db, context.tenantId, asset.id, changes, context.now)
+}
+
+function fresh(context: Context, input: Fields, plan: Plan, checked: Checked): AssetRow {
+  const timeToLive = plan.rules.expiresInSeconds
+  const lasting = timeToLive === null ? null : new Date(context.now.getTime() + timeToLive * 1000)
+  return {
+    tenant_id: context.tenantId,
+    id: checked.assetId,
+    name: plan.name,
+    asset_type: plan.assetType,
+    owner_id: plan.owner.id,
+    owner_kind: plan.owner.kind,
+    visibility: plan.visibility,
+    state: 'active',
+    state_before: null,
+    trashed_at: null,
+    purge_after: null,
+    expires_at: input.expiresAt ? new Date(input.expiresAt) : lasting,
+    expiry_action: timeToLive === null ? 'trash' : 'purge',
+    url_epoch: 0,
+    last_n: 1,
+    ...(current(plan, checked, 1) as Required<ReturnType<typeof current>>),
+    folder: null,
+    project_id: null,
+    scan_result_id: null,
+    call_id: null,
+    session_id: null,
+    category: null,
+    classification: null,
+    ...described(input),
+    tags: unique(input.tags ?? []),
+    created_at: context.now,
+    updated_at: context.now,
+    downloads: null,
+    last_at: null,
+  } as AssetRow
+}
+
+function described(input: Fields) {
+  const { metadata: _text, ...columns } = describing(input)
+  return { ...columns, metadata: input.metadata ?? {} }
+}
+
+function assetColumns({ downloads: _downloads, last_at: _lastAt, ...columns }: AssetRow) {
+  return { ...columns, metadata: JSON.stringify(columns.metadata) }
+}
+
+/** The name by which a layout that keeps users apart knows an owner. */
+export function ownerName(owner: Owner): string {
+  if (owner.id === null) return 'system'
+  return toId(owner.kind === 'user' ? 'member' : 'apiKey', owner.id)
+}

@@ -1,0 +1,67 @@
+import { extensionOf, generatedName } from '../../domain/asset-name.ts'
+import { agrees, allowed } from '../../domain/media-type.ts'
+import type { Principal } from '../../domain/principal.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { AssetTypeRules } from '../tenants/room.ts'
+
+/** What the content turned out to be. */
+export interface ContentFacts {
+  sizeBytes: number
+  sha256: Buffer
+  /** As detected, before name and declaration were looked at. */
+  detected: string
+  charset: string | null
+}
+
+export interface Claims {
+  name: string
+  declaredType: string | undefined
+  expectedSha256: string | undefined
+}
+
+/**
+ * The media type to keep for a content, once it, its name and its declaration agree and the asset type takes it.
+ *
+ * @throws Problem `upload.digestMismatch` | `upload.typeMismatch` | `upload.typeNotAllowed`
+ */
+export function acceptedType(facts: ContentFacts, claims: Claims, assetType: string, rules: AssetTypeRules): string {
+  const actual = facts.sha256.toString('hex')
+  if (claims.expectedSha256 !== undefined && claims.expectedSha256 !== actual) {
+    throw new Problem('upload.digestMismatch', { expected: claims.expectedSha256, actual })
+  }
+  const verdict = agrees(facts.detected, claims.declaredType, extensionOf(claims.name))
+  if (!verdict.ok) {
+    throw new Problem('upload.typeMismatch', {
+      detected: facts.detected,
+      declared: claims.declaredType ?? null,
+      name: claims.name,
+      reason: verdict.reason,
+    })
+  }
+  if (!allowed(rules.mediaTypes, verdict.mediaType)) {
+    throw new Problem('upload.typeNotAllowed', { mediaType: verdict.mediaType, assetType, allowed: rules.mediaTypes })
+  }
+  return verdict.mediaType
+}
+
+/** The most bytes that a file of this type may have here. The narrowest limit counts. */
+export function sizeLimit(platformLimit: number, organizationLimit: number | null, rules: AssetTypeRules): number {
+  return Math.min(platformLimit, organizationLimit ?? Number.POSITIVE_INFINITY, rules.maxSizeBytes ?? Number.POSITIVE_INFINITY)
+}
+
+export interface Owner {
+  id: string | null
+  kind: 'user' | 'apiKey' | null
+}
+
+/** Who owns what is uploaded: the member acted for, else the key; nobody for the platform's and for generated texts. */
+export function ownerOf(principal: Principal, generated: boolean): Owner {
+  if (generated || principal.kind === 'platform' || principal.id === null) return { id: null, kind: null }
+  return { id: principal.id, kind: principal.id === principal.keyId ? 'apiKey' : 'user' }
+}
+
+/** The name as given, or one that says what a generated text is and when it was made. */
+export function nameOf(given: string | undefined, generated: boolean, assetType: string, now: Date): string {
+  if (given !== undefined) return given
+  return generated ? generatedName(assetType, now) : 'file'
+}

@@ -1,0 +1,208 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { OperationName } from '@stowage/contract'
+import { sql } from 'kysely'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { newUuid } from '../domain/id.ts'
+import type { Principal } from '../domain/principal.ts'
+import { Problem } from '../domain/problem.ts'
+import { canonical } from '../domain/canonical.ts'
+import type { Db } from './database/connect.ts'
+import { transaction } from './database/transaction.ts'
+import { enterSystem } from './enter.ts'
+
+/** What happened, before it is written down. Holds ids; the personal part is `person`. */
+export interface AuditNote {
+  id: string
+  tenantId: string
+  at: Date
+  action: string
+  outcome: 'allowed' | 'refused' | 'failed'
+  principalKind: string
+  principalId: string | null
+  subject: string | null
+  requestId: string
+  problem: string | null
+  remarks: string[]
+  person: { ip: string | null; userAgent: string | null }
+}
+
+export interface AuditTrail {
+  /** Statements that write an event in the caller's own transaction, sent without waiting. */
+  write(db: Db, note: AuditNote): Promise<unknown>[]
+  /** Writes an event in a transaction of its own: refusals, and whatever was rolled back. */
+  writeAlone(note: AuditNote): Promise<void>
+  /** Takes a read event, which is durable within a second. */
+  later(note: AuditNote): void
+  /** Writes what `later` took. */
+  flush(): Promise<void>
+  stop(): Promise<void>
+}
+
+interface CallFacts {
+  requestId: string
+  ip: string | null
+  userAgent: string | null
+}
+
+export function auditOutcome(
+  action: OperationName | `system.${string}`,
+  call: CallFacts,
+  act: { principal: Pick<Principal, 'kind' | 'id' | 'tenantId'>; subject: readonly string[]; remarks?: ReadonlySet<string> },
+  at: Date,
+  failure?: unknown,
+): AuditNote {
+  const { principal, subject } = act
+  return {
+    id: newUuid(),
+    tenantId: principal.tenantId,
+    at,
+    action,
+    outcome: failure === undefined ? 'allowed' : failure instanceof Problem ? 'refused' : 'failed',
+    principalKind: principal.kind,
+    principalId: principal.id,
+    subject: subject.at(-1) ?? null,
+    requestId: call.requestId,
+    problem: failure === undefined ? null : failure instanceof Problem ? failure.code : 'internal.error',
+    remarks: [...(act.remarks ?? [])].sort(),
+    person: { ip: call.ip, userAgent: call.userAgent },
+  }
+}
+
+const FLUSH_EVERY_MS = 500
+const MAX_WAITING = 50_000
+const MAX_KNOWN_PERSONS = 10_000
+
+interface Person {
+  id: string
+  commitment: string
+  salt: Buffer
+  personal: string
+}
+
+/**
+ * The writer of audit events. Personal values go to a row of their own under a random salt and the event's text holds
+ * only their salted hash, so that erasing the row leaves the chain whole (R15). One such row serves a caller for as
+ * long as this process remembers it.
+ */
+export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
+  const persons = new Map<string, Person>()
+  let waiting: AuditNote[] = []
+  let flushing: Promise<void> | undefined
+
+  function personOf(note: AuditNote): Person {
+    const personal = canonical(note.person)
+    const key = `${note.tenantId} ${note.principalId} ${personal}`
+    const known = persons.get(key)
+    if (known) return known
+    const salt = randomBytes(16)
+    const commitment = createHash('sha256').update(salt).update(personal).digest('hex')
+    const person = { id: newUuid(), commitment, salt, personal }
+    if (persons.size >= MAX_KNOWN_PERSONS) persons.delete(persons.keys().next().value as string)
+    persons.set(key, person)
+    return person
+  }
+
+  function write(db: Db, note: AuditNote): Promise<unknown>[] {
+    return insert(db, [note], personOf)
+  }
+
+  async function writeAll(notes: readonly AuditNote[]): Promise<void> {
+    const byTenant = Map.groupBy(notes, (note) => note.tenantId)
+    for (const [tenantId, ofTenant] of [...byTenant].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      await transaction(pool, { enter: enterSystem(tenantId), last: (db) => insert(db, ofTenant, personOf) }, async () => undefined)
+    }
+  }
+
+  async function flush(): Promise<void> {
+    while (flushing) await flushing
+    if (waiting.length === 0) return
+    const taken = waiting
+    waiting = []
+    flushing = writeAll(taken)
+      .catch((error) => {
+        log.error({ err: error, events: taken.length }, 'read events could not be audited; trying again')
+        waiting = [...taken, ...waiting]
+      })
+      .finally(() => {
+        flushing = undefined
+      })
+    await flushing
+  }
+
+  const timer = setInterval(() => void flush(), FLUSH_EVERY_MS)
+  return {
+    write,
+    writeAlone: (note) => writeAll([note]),
+    later(note) {
+      if (waiting.length >= MAX_WAITING) {
+        log.error({ event: note.id, action: note.action }, 'a read event was dropped: the database does not keep up')
+        return
+      }
+      waiting.push(note)
+    },
+    flush,
+    async stop() {
+      clearInterval(timer)
+      await flush()
+    },
+  }
+}
+
+/**
+ * One statement for all persons and one for all events, whatever their number; sorted, so that two writers never wait
+ * for each other crosswise.
+ */
+function insert(db: Db, notes: readonly AuditNote[], personOf: (note: AuditNote) => Person): Promise<unknown>[] {
+  const persons = new Map(notes.map((note) => [personOf(note), note] as const))
+  const personRows = [...persons].map(([person, note]) => ({
+    tenant_id: note.tenantId,
+    id: person.id,
+    principal_id: note.principalId,
+    salt: person.salt.toString('hex'),
+    personal: person.personal,
+  }))
+  const eventRows = notes.map((note) => ({
+    tenant_id: note.tenantId,
+    id: note.id,
+    at: note.at,
+    action: note.action,
+    outcome: note.outcome,
+    principal_kind: note.principalKind,
+    principal_id: note.principalId,
+    subject: note.subject,
+    request_id: note.requestId,
+    body: eventBody(note, personOf(note)),
+  }))
+  return [
+    sql`insert into audit_person (tenant_id, id, principal_id, salt, personal)
+      select tenant_id, id, principal_id, decode(salt, 'hex'), personal::jsonb
+      from jsonb_to_recordset(${JSON.stringify(personRows)}::jsonb)
+        as row(tenant_id uuid, id uuid, principal_id uuid, salt text, personal text)
+      order by tenant_id, id on conflict do nothing`.execute(db),
+    sql`insert into audit_event (tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body)
+      select tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body
+      from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
+        as row(tenant_id uuid, id uuid, at timestamptz, action text, outcome text, principal_kind text, principal_id uuid,
+          subject text, request_id text, body text)
+      order by tenant_id, id`.execute(db),
+  ]
+}
+
+/** The canonical text of an event: what the chain covers. */
+function eventBody(note: AuditNote, person: Person): string {
+  return canonical({
+    action: note.action,
+    at: note.at.toISOString(),
+    id: note.id,
+    outcome: note.outcome,
+    person: { commitment: person.commitment, id: person.id },
+    principal: { id: note.principalId, kind: note.principalKind },
+    problem: note.problem,
+    remarks: note.remarks.length > 0 ? note.remarks : undefined,
+    requestId: note.requestId,
+    subject: note.subject,
+    tenant: note.tenantId,
+    version: 1,
+  })
+}

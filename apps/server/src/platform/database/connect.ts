@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import {
+  type Driver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely'
+import pg from 'pg'
+import type { Database } from './tables.ts'
+
+export type Db = Kysely<Database>
+
+/** How to reach PostgreSQL; `host` may be a socket folder. */
+export interface Connection {
+  host: string
+  port: number
+  user: string
+  password: string
+  database: string
+  ssl?: pg.PoolConfig['ssl']
+}
+
+const INT8_OID = 20
+
+/** bigint as a number: sizes and counts here stay far below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format as 'text')),
+}
+
+/** Queries of one transaction may be sent together: each still waits for the one before it in the server. */
+export function createPool(connection: Connection, maxConnections: number, onError: (error: Error) => void): pg.Pool {
+  const pool = new pg.Pool({
+    ...connection,
+    max: maxConnections,
+    pipeline: true,
+    connectionTimeoutMillis: 5000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types,
+  } as pg.PoolConfig)
+  pool.on('error', onError)
+  return pool
+}
+
+const MAX_NAMED_STATEMENTS = 400
+const statementNames = new Map<string, string>()
+
+/**
+ * Names a statement, so that the server parses and plans it once per connection. Bounded, because filters make many
+ * different texts and each costs the server memory on every connection.
+ */
+function statementName(text: string): string | undefined {
+  const known = statementNames.get(text)
+  if (known !== undefined || statementNames.size >= MAX_NAMED_STATEMENTS) return known
+  const name = `s${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`
+  statementNames.set(text, name)
+  return name
+}
+
+const kyselies = new WeakMap<pg.PoolClient, Db>()
+
+/** The query builder on one connection, whose transaction the caller has begun. */
+export function kyselyOn(client: pg.PoolClient): Db {
+  const known = kyselies.get(client)
+  if (known) return known
+  const made = new Kysely<Database>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => driverOn(client),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+  kyselies.set(client, made)
+  return made
+}
+
+function driverOn(client: pg.PoolClient): Driver {
+  const connection = {
+    async executeQuery<Row>(query: { sql: string; parameters: readonly unknown[] }): Promise<QueryResult<Row>> {
+      const name = statementName(query.sql)
+      const result = await client.query({
+        text: query.sql,
+        values: query.parameters as unknown[],
+        ...(name && { name }),
+      })
+      return { rows: result.rows as Row[], numAffectedRows: BigInt(result.rowCount ?? 0) }
+    },
+    // biome-ignore lint/correctness/useYield: a pipelined connection cannot keep a cursor open
+    async *streamQuery(): AsyncGenerator<never> {
+      throw new Error('streaming is not possible on a pipelined connection')
+    },
+  }
+  const refuse = async () => {
+    throw new Error('transactions begin in transaction.ts alone')
+  }
+  return {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    beginTransaction: refuse,
+    commitTransaction: refuse,
+    rollbackTransaction: refuse,
+    releaseConnection: async () => {},
+    destroy: async () => {},
+  }
+}

@@ -1,0 +1,335 @@
+// Made by scripts/schema.ts from the migrations; do not edit.
+import type { Generated } from 'kysely'
+
+export interface ApiKeyTable {
+  tenant_id: string
+  id: string
+  name: string
+  role: string
+  member_id: string | null
+  scopes: string[] | null
+  prefix: string
+  requests_per_minute: number | null
+  created_at: Generated<Date>
+  expires_at: Date | null
+  revoked_at: Date | null
+}
+
+export interface AssetTable {
+  tenant_id: string
+  id: string
+  name: string
+  asset_type: string
+  owner_id: string | null
+  owner_kind: string | null
+  visibility: number
+  state: Generated<string>
+  state_before: string | null
+  trashed_at: Date | null
+  purge_after: Date | null
+  expires_at: Date | null
+  expiry_action: Generated<string>
+  url_epoch: Generated<number>
+  current_n: number
+  last_n: number
+  media_type: string
+  size_bytes: number
+  sha256: Buffer
+  scan: string
+  scan_reason: string | null
+  folder: string | null
+  project_id: string | null
+  scan_result_id: string | null
+  call_id: string | null
+  session_id: string | null
+  category: string | null
+  classification: string | null
+  metadata: Generated<unknown>
+  tags: Generated<string[]>
+  created_at: Date
+  updated_at: Date
+}
+
+export interface AssetAccessTable {
+  tenant_id: string
+  asset_id: string
+  downloads: number
+  last_at: Date
+}
+
+export interface AssetTagTable {
+  tenant_id: string
+  asset_id: string
+  tag: string
+}
+
+export interface AssetTypeTable {
+  tenant_id: string
+  name: string
+  rules: unknown
+  updated_at: Generated<Date>
+}
+
+export interface AuditBatchTable {
+  tenant_id: string
+  n: number
+  kind: Generated<string>
+  previous: Buffer
+  root: Buffer
+  count: number
+  head: Buffer
+  key_id: string
+  signature: Buffer
+  sealed_at: Date
+}
+
+export interface AuditEventTable {
+  tenant_id: string
+  id: string
+  at: Date
+  action: string
+  outcome: string
+  principal_kind: string
+  principal_id: string | null
+  subject: string | null
+  request_id: string | null
+  body: string
+  batch: number | null
+}
+
+export interface AuditPersonTable {
+  tenant_id: string
+  id: string
+  principal_id: string | null
+  salt: Buffer
+  personal: unknown
+  created_at: Generated<Date>
+}
+
+export interface CopyTable {
+  tenant_id: string
+  id: string
+  sha256: Buffer | null
+  scope: string
+  placement_id: string
+  store_id: string
+  key: string
+  state: string
+  asset_id: string | null
+  n: number | null
+  envelope: Buffer | null
+  encrypted: Generated<boolean>
+  stored_bytes: number | null
+  storage_class: Generated<string>
+  epoch: Generated<number>
+  writable_until: Date | null
+  due_at: Date | null
+  created_at: Generated<Date>
+}
+
+export interface CredentialTable {
+  hash: Buffer
+  tenant_id: string
+  key_id: string
+  expires_at: Date | null
+}
+
+export interface GuardTable {
+  tenant_id: string
+  name: string
+}
+
+export interface IdempotencyTable {
+  tenant_id: string
+  principal_id: string
+  key: string
+  request_hash: Buffer
+  answer: unknown
+  status: number | null
+  created_at: Generated<Date>
+  expires_at: Date
+}
+
+export interface MemberTable {
+  tenant_id: string
+  id: string
+  external_id: string | null
+  email: string | null
+  name: string | null
+  role: string
+  created_at: Generated<Date>
+  removed_at: Date | null
+}
+
+export interface MigrationTable {
+  name: string
+  sha256: string
+  applied_at: Generated<Date>
+}
+
+export interface ObjectTable {
+  tenant_id: string
+  sha256: Buffer
+  size_bytes: number
+  scan: string
+  scan_reason: string | null
+  finding: string | null
+  created_at: Generated<Date>
+}
+
+export interface OrganizationTable {
+  tenant_id: string
+  slug: string
+  name: string
+  default_visibility: Generated<number>
+  readable_unscanned: Generated<string[]>
+  max_size_bytes: number | null
+  quota_bytes: number | null
+  quota_files: number | null
+  keep_versions: number | null
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+}
+
+export interface PlacementTable {
+  tenant_id: string
+  id: string
+  store_id: string
+  layout: string
+  scope_kind: string
+  rank: number
+}
+
+export interface PlatformSecretTable {
+  kind: string
+  id: string
+  wrapped: Buffer
+  master_id: string
+  public_part: Buffer | null
+  created_at: Generated<Date>
+  retired_at: Date | null
+}
+
+export interface ScopeKeyTable {
+  tenant_id: string
+  scope: string
+  id: string
+  wrapped: Buffer
+  master_id: string
+  created_at: Generated<Date>
+}
+
+export interface SignedUrlTable {
+  tenant_id: string
+  id: string
+  asset_id: string
+  uses: Generated<number>
+  max_uses: number
+  expires_at: Date
+}
+
+export interface SmallBytesTable {
+  tenant_id: string
+  copy_id: string
+  key: string
+  bytes: Buffer
+  created_at: Generated<Date>
+}
+
+export interface StepTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  name: string
+  state: string
+  attempts: Generated<number>
+  due_at: Generated<Date>
+  error: string | null
+  updated_at: Generated<Date>
+}
+
+export interface TeamTable {
+  tenant_id: string
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface TeamMemberTable {
+  tenant_id: string
+  team_id: string
+  member_id: string
+}
+
+export interface UploadTable {
+  tenant_id: string
+  id: string
+  copy_id: string
+  asset_id: string | null
+  principal_id: string
+  reserved_bytes: number
+  created_at: Generated<Date>
+  lease_until: Date
+}
+
+export interface UsageDeltaTable {
+  tenant_id: string
+  id: string
+  bytes: number
+  files: number
+  stored_bytes: Generated<number>
+  at: Generated<Date>
+}
+
+export interface UsageTotalTable {
+  tenant_id: string
+  bytes: Generated<number>
+  files: Generated<number>
+  stored_bytes: Generated<number>
+}
+
+export interface VersionTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  sha256: Buffer
+  scope: string
+  size_bytes: number
+  media_type: string
+  charset: string | null
+  name: string
+  created_by: string | null
+  made_from: number | null
+  created_at: Date
+}
+
+export interface Database {
+  api_key: ApiKeyTable
+  asset: AssetTable
+  asset_access: AssetAccessTable
+  asset_tag: AssetTagTable
+  asset_type: AssetTypeTable
+  audit_batch: AuditBatchTable
+  audit_event: AuditEventTable
+  audit_person: AuditPersonTable
+  copy: CopyTable
+  credential: CredentialTable
+  guard: GuardTable
+  idempotency: IdempotencyTable
+  member: MemberTable
+  migration: MigrationTable
+  object: ObjectTable
+  organization: OrganizationTable
+  placement: PlacementTable
+  platform_secret: PlatformSecretTable
+  scope_key: ScopeKeyTable
+  signed_url: SignedUrlTable
+  small_bytes: SmallBytesTable
+  step: StepTable
+  team: TeamTable
+  team_member: TeamMemberTable
+  upload: UploadTable
+  usage_delta: UsageDeltaTable
+  usage_total: UsageTotalTable
+  version: VersionTable
+}

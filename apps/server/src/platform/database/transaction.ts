@@ -1,0 +1,88 @@
+import type pg from 'pg'
+import { type Db, kyselyOn } from './connect.ts'
+
+/** A commit that did not happen although nothing threw: the server answered ROLLBACK. */
+export class NotCommitted extends Error {
+  constructor() {
+    super('the transaction was rolled back at commit')
+    this.name = 'NotCommitted'
+  }
+}
+
+export interface TransactionOptions<Entered> {
+  readOnly?: boolean
+  /** The first statement: sets tenant and principal. Sent together with BEGIN. */
+  enter: (db: Db) => Promise<Entered>
+  /** The last statement, sent together with COMMIT: what must be durable with the rest. */
+  last?: (db: Db) => Promise<unknown>[]
+}
+
+/**
+ * Runs `work` in one transaction that begins with `enter`. Resolves only if the COMMIT's own tag is COMMIT: after a
+ * swallowed error the server answers ROLLBACK and the driver still resolves (R10).
+ */
+export async function transaction<Entered, Result>(
+  pool: pg.Pool,
+  options: TransactionOptions<Entered>,
+  work: (db: Db, entered: Entered) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect()
+  let broken = false
+  try {
+    const db = kyselyOn(client)
+    const begun = client.query(options.readOnly ? 'begin read only' : 'begin')
+    const [, entered] = await together([begun, options.enter(db)])
+    const result = await work(db, entered as Entered)
+    const ending = [...(options.last?.(db) ?? []), client.query('commit')]
+    const tags = await together(ending)
+    if ((tags.at(-1) as pg.QueryResult).command !== 'COMMIT') throw new NotCommitted()
+    return result
+  } catch (error) {
+    await client.query('rollback').catch(() => {
+      broken = true
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Waits for statements that were sent together, all of them, and throws the first failure. */
+export async function together<const P extends readonly unknown[]>(
+  sent: P,
+): Promise<{ -readonly [K in keyof P]: Awaited<P[K]> }> {
+  const settled = await Promise.allSettled(sent)
+  for (const each of settled) if (each.status === 'rejected') throw each.reason
+  return settled.map((each) => (each as PromiseFulfilledResult<unknown>).value) as {
+    -readonly [K in keyof P]: Awaited<P[K]>
+  }
+}
+
+/** Serialisation failure or deadlock: the same transaction may succeed when it is run again. */
+export function mayRetry(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return code === '40001' || code === '40P01'
+}
+
+const CONNECTION_LOST = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+])
+
+/** The database is not there, for now. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as { code?: string }).code ?? ''
+  return (
+    CONNECTION_LOST.has(code) ||
+    code.startsWith('08') ||
+    /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed/.test(error.message)
+  )
+}

@@ -1,0 +1,8 @@
+export { type Client, type ClientOptions, createClient } from './client.ts'
+export type { Download, DownloadOptions } from './download.ts'
+export { type Failure, StowageError } from './error.ts'
+export type { CallInput, CallName, CallOptions } from './operations.ts'
+export type { ItemOf, ListInput, ListName } from './pages.ts'
+export type { OnProgress, Progress } from './progress.ts'
+export type { RetryPolicy } from './retry.ts'
+export type { TextInput, TransferOptions, UploadBody, Uploaded, UploadInput } from './upload.ts'
