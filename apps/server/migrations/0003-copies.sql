@@ -27,7 +27,7 @@ begin
       and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
   );
   if deduplicated then
-    update stowage.copy set state = 'releasing', due_at = now()
+    update stowage.copy set state = 'releasing', due_at = now(), writable_until = null
       where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
   elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
@@ -36,7 +36,7 @@ begin
   else
     update stowage.copy
       set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
-        asset_id = p_asset, n = p_n, due_at = null
+        asset_id = p_asset, n = p_n, due_at = null, writable_until = null
       where tenant_id = t and id = p_copy and state = 'writing' and epoch = p_epoch;
     if not found then
       return 'lost';

@@ -13,9 +13,8 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   }
 }
 
-type MembersOf<Code extends ProblemCode> = keyof ProblemMembers<Code> extends never
-  ? []
-  : [members: ProblemMembers<Code>]
+type MembersOf<Code extends ProblemCode> =
+  Record<never, never> extends ProblemMembers<Code> ? [] : [members: ProblemMembers<Code>]
 
 /** A refusal returned as a value: its transaction is committed, so that what it counted stays counted (R10). */
 export class Refusal {

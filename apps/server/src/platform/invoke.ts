@@ -32,6 +32,12 @@ export interface Context {
 
 export type Handler<Name extends OperationName> = (context: Context, input: Parsed<Name>) => Promise<Output<Name> | Refusal>
 
+/** The operations whose bytes stream past `invoke`; their doors call the rooms themselves. */
+export type ByteOperation = 'assets.create' | 'versions.create' | 'assets.content'
+
+/** A handler for every other row: one that is missing does not compile. */
+export type Handlers = { [Name in Exclude<OperationName, ByteOperation>]: Handler<Name> }
+
 /** One call of an operation, through whichever door it came. */
 export interface Call {
   credential: Credential

@@ -199,6 +199,6 @@ function sortValue(row: rows.AssetRow, sort: keyof typeof rows.sortColumns): str
   return value instanceof Date ? value.toISOString() : value
 }
 
-export { type AssetRow, insertTags, updateAsset } from './assets.sql.ts'
+export { type AssetRow, insertTags, lockAsset as lockAssetRow, updateAsset } from './assets.sql.ts'
 export { purgeAsset, recordUsage, removeVersions, shareHoldGuard } from './removal.sql.ts'
 export { type Asset, assetEtag, showAsset } from './shown.ts'

@@ -3,6 +3,7 @@ import { assetTypeHandlers } from './asset-types.ts'
 import { memberHandlers } from './members.ts'
 import { organizationHandlers } from './organizations.ts'
 import { teamHandlers } from './teams.ts'
+import { usageHandlers } from './usage.ts'
 
 /** Organizations, members, teams, asset types and API keys. */
 export const tenantHandlers = {
@@ -11,6 +12,7 @@ export const tenantHandlers = {
   ...teamHandlers,
   ...assetTypeHandlers,
   ...apiKeyHandlers,
+  ...usageHandlers,
 }
 
 export { hashSecret, newSecret } from './api-keys.ts'

@@ -15,8 +15,6 @@ import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { acceptedType, type ContentFacts } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
-const LEASE_MS = 10 * 60 * 1000
-const BEAT_MS = 2 * 60 * 1000
 const TAIL_BYTES = 128 * 1024
 const ZIP = 'application/zip'
 
@@ -113,7 +111,7 @@ async function intend(uploads: Uploads, request: UploadRequest, context: Context
       storeId,
       encrypted,
       reservedBytes,
-      leaseUntil: new Date(context.now.getTime() + LEASE_MS),
+      leaseUntil: new Date(context.now.getTime() + options.leaseSeconds * 1000),
     }),
   )
   const keys = encrypted ? await uploads.scopeKeys.wrapperOf(context.db, context.tenantId, scope) : undefined
@@ -165,11 +163,12 @@ async function storeBytes(
   }
 }
 
-/** Tells the reaper every two minutes that the upload lives; stops it when the reaper has taken its copy. */
+/** Tells the reaper, five times in a lease, that the upload lives; stops it when the reaper has taken its copy. */
 function beat(uploads: Uploads, intended: Intended, abort: AbortController): () => void {
   const { tenantId, copyId, uploadId } = intended
+  const leaseMs = uploads.options.leaseSeconds * 1000
   const timer = setInterval(() => {
-    const until = new Date(Date.now() + LEASE_MS)
+    const until = new Date(Date.now() + leaseMs)
     uploads.platform
       .inTenant(tenantId, (db) => rows.extendLease(db, tenantId, copyId, uploadId, until))
       .then((alive) => {
@@ -177,7 +176,7 @@ function beat(uploads: Uploads, intended: Intended, abort: AbortController): () 
       })
       // A beat that fails is made up for by the next: a lease outlasts several.
       .catch(() => undefined)
-  }, BEAT_MS)
+  }, leaseMs / 5)
   return () => clearInterval(timer)
 }
 

@@ -47,6 +47,7 @@ export interface UploadsOptions {
   smallObjectBytes: number
   maxSizeBytes: number
   stallSeconds: number
+  leaseSeconds: number
   /** Where larger objects go. */
   storeId: string
   layout: Layout

@@ -1,0 +1,104 @@
+import { z } from 'zod'
+import { readSettings, type Setting, type Values } from './platform/settings.ts'
+
+const count = (fallback: number) => z.coerce.number('must be a whole number').int().nonnegative().default(fallback)
+const text = z.string().optional()
+const onOff = (fallback: boolean) =>
+  z
+    .enum(['on', 'off'], 'must be on or off')
+    .default(fallback ? 'on' : 'off')
+    .transform((word) => word === 'on')
+
+/** Every setting there is. docs/configuration.md is generated from these rows. */
+export const settings = {
+  port: { env: 'STOWAGE_PORT', doc: 'Port to listen on.', schema: count(4700) },
+  host: { env: 'STOWAGE_HOST', doc: 'Address to listen on; `0.0.0.0` for every interface.', schema: z.string().default('localhost') },
+  data: { env: 'STOWAGE_DATA', doc: 'Folder for everything that is kept on this machine.', schema: z.string().default('./data') },
+  publicUrl: {
+    env: 'STOWAGE_PUBLIC_URL',
+    doc: 'Scheme and host by which callers reach the service, for absolute URLs. Default: what each request was sent to.',
+    schema: z.url('must be a URL such as https://files.example.com').optional(),
+  },
+  trustProxy: {
+    env: 'STOWAGE_TRUST_PROXY',
+    doc: 'Addresses of proxies whose `X-Forwarded-*` headers are believed, separated by commas.',
+    schema: text,
+  },
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    doc: 'PostgreSQL 15 or later, as a role that owns the database and may create roles. Default: the embedded server.',
+    schema: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+      .optional(),
+    secret: true,
+  },
+  databaseConnections: { env: 'STOWAGE_DATABASE_CONNECTIONS', doc: 'Connections kept for requests.', schema: count(20) },
+  adminKey: {
+    env: 'STOWAGE_ADMIN_KEY',
+    doc: 'The platform key. Default: made at the first start and kept in `admin-key` in the data folder.',
+    schema: z.string().min(16, 'must have at least 16 characters').optional(),
+    secret: true,
+  },
+  masterKey: {
+    env: 'STOWAGE_MASTER_KEY',
+    doc: 'Master keys, `id:base64` separated by commas, the first one current. Default: the file `master-keys` in the data folder.',
+    schema: text,
+    secret: true,
+  },
+  store: {
+    env: 'STOWAGE_STORE',
+    doc: 'Where bytes lie: `local` (a folder below the data folder) or `memory` (lost at the end; for trying things out).',
+    schema: z.enum(['local', 'memory'], 'must be local or memory').default('local'),
+  },
+  layout: {
+    env: 'STOWAGE_LAYOUT',
+    doc: 'Key layout: a preset (`default`, `dated`, `security_firms`, `flat`, `user`, `customer`) or a layout as JSON.',
+    schema: z.string().default('default'),
+  },
+  encryption: { env: 'STOWAGE_ENCRYPTION', doc: 'Whether what lies on our disks is encrypted: `on` or `off`.', schema: onOff(true) },
+  smallObjectBytes: {
+    env: 'STOWAGE_SMALL_OBJECT_BYTES',
+    doc: 'Objects up to this size lie in the database, beside their rows; 0 for none.',
+    schema: count(128 * 1024),
+  },
+  maxSizeBytes: { env: 'STOWAGE_MAX_SIZE_BYTES', doc: 'The largest file taken.', schema: count(50 * 1024 * 1024) },
+  stallSeconds: { env: 'STOWAGE_STALL_SECONDS', doc: 'An upload that sends nothing for so long is ended.', schema: count(60) },
+  uploadLeaseSeconds: {
+    env: 'STOWAGE_UPLOAD_LEASE_SECONDS',
+    doc: 'An unfinished upload that gave no sign of life for so long is removed.',
+    schema: count(600),
+  },
+  trashDays: { env: 'STOWAGE_TRASH_DAYS', doc: 'Days in the trash before an asset is purged.', schema: count(30) },
+  releaseDelaySeconds: {
+    env: 'STOWAGE_RELEASE_DELAY_SECONDS',
+    doc: 'How long purged bytes are kept. Set it to the age of the oldest backup you may restore.',
+    schema: count(0),
+  },
+  requestsPerMinute: {
+    env: 'STOWAGE_REQUESTS_PER_MINUTE',
+    doc: 'Requests a minute for keys that name no rate of their own; 0 for no limit.',
+    schema: count(0),
+  },
+  jwtSecret: { env: 'STOWAGE_JWT_SECRET', doc: 'Shared secret that signs tokens (HS256, HS384, HS512).', schema: z.string().min(32).optional(), secret: true },
+  jwksUrl: { env: 'STOWAGE_JWKS_URL', doc: 'Where the public keys that sign tokens are (JWKS).', schema: z.url().optional() },
+  jwtIssuer: { env: 'STOWAGE_JWT_ISSUER', doc: 'The issuer that tokens must name.', schema: text },
+  jwtAudience: { env: 'STOWAGE_JWT_AUDIENCE', doc: 'The audience that tokens must name.', schema: text },
+  jwtClaims: {
+    env: 'STOWAGE_JWT_CLAIMS',
+    doc: 'Which claims hold what, such as `organization=org_id,role=stowage_role,name=full_name`. Default: `organization,role,name,email`.',
+    schema: text,
+  },
+  logLevel: {
+    env: 'STOWAGE_LOG_LEVEL',
+    doc: 'The least that is logged: `debug`, `info`, `warn`, `error` or `silent`.',
+    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  },
+} satisfies Record<string, Setting>
+
+export type Config = Values<typeof settings>
+
+/** @throws SettingsError naming every variable that is wrong */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  return readSettings(settings, environment)
+}

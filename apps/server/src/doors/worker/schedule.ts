@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import { PgBoss } from 'pg-boss'
+import type { Connection } from '../../platform/database/connect.ts'
+import { withClient } from '../../platform/database/client.ts'
+import { SWEEP_ROLE } from '../../platform/database/roles.ts'
+import { type JobName, type Jobs, jobs } from './jobs.ts'
+
+const SCHEMA = 'pgboss'
+const EVERY_MINUTE = '* * * * *'
+const STEP_POLL_MS = 1000
+
+const scheduled = Object.keys(jobs).filter((name) => name !== 'steps') as JobName[]
+
+/** Makes the queue's tables and schedules, as the owner; at work it is the sweeper's role, which owns nothing. */
+export async function prepareSchedule(owner: Connection): Promise<void> {
+  const boss = new PgBoss({ ...owner, schema: SCHEMA, supervise: false, schedule: false, max: 2 })
+  boss.on('error', () => undefined)
+  await boss.start()
+  try {
+    for (const name of scheduled) {
+      if (!(await boss.getQueue(name))) await boss.createQueue(name, { policy: 'singleton', expireInSeconds: 300, retryLimit: 0 })
+      await boss.schedule(name, EVERY_MINUTE)
+    }
+  } finally {
+    await boss.stop({ graceful: false, close: true })
+  }
+  await withClient(owner, async (client) => {
+    await client.query(`grant usage on schema ${SCHEMA} to ${SWEEP_ROLE}`)
+    await client.query(`grant select, insert, update, delete on all tables in schema ${SCHEMA} to ${SWEEP_ROLE}`)
+    await client.query(`grant execute on all functions in schema ${SCHEMA} to ${SWEEP_ROLE}`)
+  })
+}
+
+/**
+ * Runs the scheduled jobs, each on one node at a time, and the pipeline's steps, for which this process polls.
+ *
+ * @returns stops taking work and waits for what is running
+ */
+export async function startWorker(worker: Jobs, sweep: Connection, log: Logger): Promise<() => Promise<void>> {
+  const boss = new PgBoss({ ...sweep, schema: SCHEMA, migrate: false, createSchema: false, max: 2, cronMonitorIntervalSeconds: 30 })
+  boss.on('error', (error) => log.warn({ err: error }, 'the schedule had to wait'))
+  await boss.start()
+  for (const name of scheduled) await boss.work(name, { pollingIntervalSeconds: 5 }, () => jobs[name](worker))
+  let stopped = false
+  let polling: Promise<unknown> = Promise.resolve()
+  const poll = () => {
+    if (stopped) return
+    polling = jobs
+      .steps(worker)
+      .catch((error) => log.warn({ err: error }, 'steps could not be looked for'))
+      .finally(() => {
+        timer = setTimeout(poll, STEP_POLL_MS)
+      })
+  }
+  let timer = setTimeout(poll, STEP_POLL_MS)
+  return async () => {
+    stopped = true
+    clearTimeout(timer)
+    await polling
+    await boss.stop({ graceful: true, timeout: 5000, close: true })
+  }
+}

@@ -1,0 +1,37 @@
+import type { Db } from '../../platform/database/connect.ts'
+import { newUuid } from '../../domain/id.ts'
+import { lockAssetRow, purgeAsset, recordUsage, shareHoldGuard, updateAsset } from '../assets/room.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/**
+ * What becomes of an asset whose time has come: out of the trash for good, or past its expiry into the trash, or, when
+ * it was made to be temporary, for good at once. Undefined when somebody was faster.
+ */
+export async function expireAsset(
+  db: Db,
+  tenantId: string,
+  assetId: string,
+  now: Date,
+  options: { trashDays: number; releaseDelaySeconds: number },
+): Promise<'purged' | 'trashed' | undefined> {
+  await shareHoldGuard(db, tenantId)
+  const asset = await lockAssetRow(db, tenantId, assetId)
+  if (!asset) return undefined
+  const expired = asset.expires_at !== null && asset.expires_at <= now
+  const trashIsOver = asset.purge_after !== null && asset.purge_after <= now
+  if (trashIsOver || (expired && asset.expiry_action === 'purge')) {
+    const freed = await purgeAsset(db, tenantId, assetId, options.releaseDelaySeconds)
+    await recordUsage(db, tenantId, newUuid(), { bytes: -freed.bytes, files: -1, storedBytes: -freed.storedBytes })
+    return 'purged'
+  }
+  if (!expired || asset.state === 'trashed') return undefined
+  const changes = {
+    state: 'trashed',
+    state_before: asset.state,
+    trashed_at: now,
+    purge_after: new Date(now.getTime() + options.trashDays * DAY_MS),
+  }
+  await updateAsset(db, tenantId, assetId, changes, now)
+  return 'trashed'
+}

@@ -1,0 +1,120 @@
+import { newUuid, toUuid } from '../../domain/id.ts'
+import { Problem } from '../../domain/problem.ts'
+import { deriveSigningKey, type SignedUrlRefusal, signUrl, verifySignedUrl } from '../../domain/signed-url.ts'
+import type { Credential } from '../../platform/enter.ts'
+import type { Context, Handler } from '../../platform/invoke.ts'
+import type { SecretKeys } from '../../platform/secrets.ts'
+import { getAsset, lockAsset, requireManage } from '../assets/room.ts'
+import * as rows from './sharing.sql.ts'
+
+/** Signed URLs: each acts with its maker's present rights, narrowed to one asset (R14). */
+export function sharingHandlers(signing: SecretKeys) {
+  return {
+    'signedUrls.create': async (context, input) => {
+      const asset = await getAsset(context, input.assetId)
+      requireManage(context, asset, 'assets.share')
+      if (asset.state === 'trashed') throw new Problem('asset.trashed')
+      if (asset.state === 'quarantined') throw new Problem('asset.quarantined')
+      if (input.version !== undefined && !(await rows.versionExists(context.db, context.tenantId, asset.id, input.version))) {
+        throw new Problem('version.notFound')
+      }
+      const expiresAt = new Date(Math.floor(context.now.getTime() / 1000) * 1000 + input.expiresInSeconds * 1000)
+      const url = signUrl(
+        {
+          origin: context.origin,
+          path: `/v1/assets/${input.assetId}/content`,
+          tenantId: context.tenantId,
+          epoch: asset.url_epoch,
+          expiresAt,
+          ...(input.ip !== undefined && { ip: input.ip }),
+          parameters: {
+            maker: makerOf(context),
+            ...(input.disposition && { disposition: input.disposition }),
+            ...(input.version !== undefined && { version: String(input.version) }),
+            ...(input.maxDownloads !== undefined && { use: await countUses(context, asset.id, input.maxDownloads, expiresAt) }),
+          },
+          keyId: signing.current.id,
+          key: deriveSigningKey(signing.current.secret, context.tenantId, signing.current.id),
+        },
+        context.now,
+      )
+      return { url, expiresAt: expiresAt.toISOString() }
+    },
+    'signedUrls.revoke': async (context, { assetId }) => {
+      const asset = await lockAsset(context, assetId)
+      requireManage(context, asset, 'assets.share')
+      await rows.raiseEpoch(context.db, context.tenantId, asset.id)
+      return undefined
+    },
+  } satisfies { [Name in `signedUrls.${'create' | 'revoke'}`]: Handler<Name> }
+}
+
+function makerOf(context: Context): string {
+  const { principal } = context
+  return `${principal.id === principal.keyId ? 'key' : 'user'}.${principal.id}`
+}
+
+async function countUses(context: Context, assetId: string, maxUses: number, expiresAt: Date): Promise<string> {
+  const id = newUuid()
+  await rows.insertCountedUrl(context.db, {
+    tenant_id: context.tenantId,
+    id,
+    asset_id: assetId,
+    max_uses: maxUses,
+    expires_at: expiresAt,
+  })
+  return id
+}
+
+const refusals = {
+  malformed: 'signedUrl.malformed',
+  unknownKey: 'signedUrl.tampered',
+  tampered: 'signedUrl.tampered',
+  expired: 'signedUrl.expired',
+  wrongAddress: 'signedUrl.wrongAddress',
+} as const satisfies Record<SignedUrlRefusal, string>
+
+/** What a signed request may, once its signature has been checked. */
+export interface SignedAccess {
+  credential: Credential
+  input: { assetId: string; version?: string; disposition?: string }
+  /** Takes a use of a counted URL; undefined where uses are not counted. */
+  admit: ((context: Context) => Promise<void>) | undefined
+}
+
+/** @throws Problem `signedUrl.malformed` | `signedUrl.tampered` | `signedUrl.expired` | `signedUrl.wrongAddress` */
+export function openSignedUrl(
+  signing: SecretKeys,
+  request: { method: string; host: string; path: string; query: string; clientIp: string; assetId: string },
+  now: Date,
+): SignedAccess {
+  const verified = verifySignedUrl({
+    ...request,
+    now,
+    keyFor: (tenantId, keyId) => {
+      const secret = signing.find(keyId)
+      return secret && deriveSigningKey(secret, tenantId, keyId)
+    },
+  })
+  if (!('ok' in verified)) throw new Problem(refusals[verified.refused])
+  const { maker = '', use, version, disposition } = verified.parameters
+  const [makerKind = '', makerId = ''] = maker.split('.')
+  return {
+    credential: {
+      kind: 'signed',
+      tenantId: verified.tenantId,
+      assetId: toUuid(request.assetId),
+      makerKind,
+      makerId,
+      epoch: verified.epoch,
+    },
+    input: { assetId: request.assetId, ...(version && { version }), ...(disposition && { disposition }) },
+    admit: use === undefined ? undefined : takeUse(use),
+  }
+}
+
+function takeUse(use: string) {
+  return async (context: Context): Promise<void> => {
+    if (!(await rows.takeUse(context.db, context.tenantId, use))) throw new Problem('signedUrl.usedUp')
+  }
+}

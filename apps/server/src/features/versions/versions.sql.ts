@@ -1,0 +1,81 @@
+import { type Selectable, sql } from 'kysely'
+import type { Db } from '../../platform/database/connect.ts'
+import type { VersionTable } from '../../platform/database/tables.ts'
+
+/** All SQL of the versions room. */
+
+export type VersionRow = Selectable<VersionTable>
+
+export function findVersions(db: Db, tenantId: string, assetId: string, before: number | undefined, limit: number): Promise<VersionRow[]> {
+  return db
+    .selectFrom('version')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('asset_id', '=', assetId)
+    .$if(before !== undefined, (query) => query.where('n', '<', before as number))
+    .orderBy('n', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+export function findVersion(db: Db, tenantId: string, assetId: string, n: number): Promise<VersionRow | undefined> {
+  return db
+    .selectFrom('version')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('asset_id', '=', assetId)
+    .where('n', '=', n)
+    .executeTakeFirst()
+}
+
+/** A version that points at the bytes of another; the object is locked so that they cannot be released meanwhile. */
+export async function repeatVersion(db: Db, from: VersionRow, n: number, by: string | null, at: Date): Promise<void> {
+  await sql`select from object where tenant_id = ${from.tenant_id} and sha256 = ${from.sha256} for key share`.execute(db)
+  await db
+    .insertInto('version')
+    .values({ ...from, n, made_from: from.n, created_by: by, created_at: at })
+    .execute()
+}
+
+/** A copy that belonged to the repeated version alone now serves two, so it belongs to neither alone. */
+export async function shareCopies(db: Db, from: VersionRow): Promise<void> {
+  await db
+    .updateTable('copy')
+    .set({ asset_id: null, n: null })
+    .where('tenant_id', '=', from.tenant_id)
+    .where('sha256', '=', from.sha256)
+    .where('scope', '=', from.scope)
+    .where('asset_id', '=', from.asset_id)
+    .where('n', '=', from.n)
+    .where('state', '=', 'live')
+    .execute()
+}
+
+/** Numbers of the versions that a rule would remove: beyond the newest `keepLast`, older than `before`, never the current. */
+export async function findPrunable(
+  db: Db,
+  asset: { tenant_id: string; id: string; current_n: number },
+  rule: { keepLast?: number | undefined; before?: Date | undefined },
+): Promise<number[]> {
+  const rows = await db
+    .selectFrom('version')
+    .select('n')
+    .where('tenant_id', '=', asset.tenant_id)
+    .where('asset_id', '=', asset.id)
+    .where('n', '<>', asset.current_n)
+    .$if(rule.before !== undefined, (query) => query.where('created_at', '<', rule.before as Date))
+    .$if(rule.keepLast !== undefined, (query) =>
+      query.where('n', 'not in', (newest) =>
+        newest
+          .selectFrom('version')
+          .select('n')
+          .where('tenant_id', '=', asset.tenant_id)
+          .where('asset_id', '=', asset.id)
+          .orderBy('n', 'desc')
+          .limit(rule.keepLast as number),
+      ),
+    )
+    .orderBy('n')
+    .execute()
+  return rows.map((row) => row.n)
+}

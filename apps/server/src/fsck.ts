@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { Foundation } from './app.ts'
+import type { Config } from './config.ts'
+import { toId } from './domain/id.ts'
+import { DATABASE_STORE } from './features/uploads/room.ts'
+import { withClient } from './platform/database/client.ts'
+import { createPool } from './platform/database/connect.ts'
+import { transaction } from './platform/database/transaction.ts'
+import { enterSystem } from './platform/enter.ts'
+import { createScopeKeyring, type ScopeKeyring } from './platform/scope-keys.ts'
+import { openBuffer } from './providers/stores/encrypted.ts'
+import type { ObjectStore } from './providers/stores/port.ts'
+import { openStores } from './stores.ts'
+
+export interface FsckReport {
+  versions: number
+  copies: number
+  /** Versions without a live copy. */
+  missing: string[]
+  /** Live copies whose bytes are not there, not readable, or not those of their hash. */
+  damaged: string[]
+  /** Bytes in a store that no copy row knows. */
+  stray: string[]
+  /** Copies that are unfinished or being removed, which the reaper will come for. */
+  pending: number
+}
+
+const PAGE = 500
+
+/**
+ * Checks every organization: each version has a live copy, each live copy has its bytes with the right hash, and no
+ * store holds bytes that no row knows (P2). Prints the report as JSON; 0 when all is well, 1 when not.
+ */
+export async function fsck(config: Config, foundation: Foundation, log: Logger, options: { quick: boolean }): Promise<number> {
+  const { stores } = await openStores(config, () => {})
+  const pool = createPool(foundation.app, 1, (error) => log.warn({ err: error }, 'a database connection was lost'))
+  const scopeKeys = createScopeKeyring(pool, foundation.masterKeys)
+  try {
+    const report = await withClient(foundation.owner, (owner) => inspect(owner, pool, stores, scopeKeys, options))
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+    return report.missing.length + report.damaged.length + report.stray.length === 0 ? 0 : 1
+  } finally {
+    await pool.end()
+    await Promise.all([...stores.values()].map((store) => store.close()))
+  }
+}
+
+export async function inspect(
+  owner: pg.ClientBase,
+  pool: pg.Pool,
+  stores: ReadonlyMap<string, ObjectStore>,
+  scopeKeys: ScopeKeyring,
+  options: { quick: boolean },
+): Promise<FsckReport> {
+  const damaged: string[] = []
+  let copies = 0
+  for await (const copy of liveCopies(owner)) {
+    copies += 1
+    const fault = await faultOf(copy, owner, pool, stores, scopeKeys, options.quick)
+    if (fault) damaged.push(`${toId('copy', copy.id)} in ${copy.store_id} at ${copy.key}: ${fault}`)
+  }
+  const stray: string[] = []
+  for (const [storeId, store] of stores) stray.push(...(await strayIn(owner, storeId, store)))
+  const small = await owner.query<{ key: string }>(
+    `select s.key from stowage.small_bytes s left join stowage.copy c on c.tenant_id = s.tenant_id and c.id = s.copy_id and c.state <> 'gone' where c.id is null`,
+  )
+  stray.push(...small.rows.map((row) => `${DATABASE_STORE}: ${row.key}`))
+  return { ...(await count(owner)), copies, missing: await findMissing(owner), damaged, stray }
+}
+
+async function count(owner: pg.ClientBase): Promise<{ versions: number; pending: number }> {
+  const { rows } = await owner.query<{ versions: string; pending: string }>(
+    `select (select count(*) from stowage.version) as versions, (select count(*) from stowage.copy where state in ('writing', 'releasing')) as pending`,
+  )
+  return { versions: Number(rows[0]?.versions), pending: Number(rows[0]?.pending) }
+}
+
+async function findMissing(owner: pg.ClientBase): Promise<string[]> {
+  const { rows } = await owner.query<{ asset_id: string; n: number }>(
+    `select v.asset_id, v.n from stowage.version v where not exists (select from stowage.copy c
+      where c.tenant_id = v.tenant_id and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live')`,
+  )
+  return rows.map((row) => `${toId('asset', row.asset_id)} version ${row.n}`)
+}
+
+interface LiveCopy {
+  tenant_id: string
+  id: string
+  store_id: string
+  key: string
+  sha256: Buffer
+  size_bytes: string
+  scope: string
+  envelope: Buffer | null
+  encrypted: boolean
+}
+
+async function* liveCopies(owner: pg.ClientBase): AsyncGenerator<LiveCopy> {
+  let after = ['00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000']
+  for (;;) {
+    const { rows } = await owner.query<LiveCopy>(
+      `select c.tenant_id, c.id, c.store_id, c.key, c.sha256, o.size_bytes, c.scope, c.envelope, c.encrypted
+       from stowage.copy c join stowage.object o on o.tenant_id = c.tenant_id and o.sha256 = c.sha256
+       where c.state = 'live' and (c.tenant_id, c.id) > ($1::uuid, $2::uuid) order by c.tenant_id, c.id limit $3`,
+      [...after, PAGE],
+    )
+    yield* rows
+    const last = rows.at(-1)
+    if (!last) return
+    after = [last.tenant_id, last.id]
+  }
+}
+
+async function faultOf(
+  copy: LiveCopy,
+  owner: pg.ClientBase,
+  pool: pg.Pool,
+  stores: ReadonlyMap<string, ObjectStore>,
+  scopeKeys: ScopeKeyring,
+  quick: boolean,
+): Promise<string | undefined> {
+  try {
+    const keys = copy.encrypted
+      ? await transaction(pool, { readOnly: true, enter: enterSystem(copy.tenant_id) }, (db) => scopeKeys.wrapperOf(db, copy.tenant_id, copy.scope))
+      : undefined
+    const secret = { context: copy.id, ...(keys && { keys }), ...(copy.envelope && { envelope: copy.envelope }) }
+    if (copy.store_id === DATABASE_STORE) {
+      const { rows } = await owner.query<{ bytes: Buffer }>('select bytes from stowage.small_bytes where tenant_id = $1 and copy_id = $2', [
+        copy.tenant_id,
+        copy.id,
+      ])
+      if (!rows[0]) return 'the bytes are not there'
+      if (quick) return undefined
+      const plain = keys && copy.envelope ? await openBuffer(rows[0].bytes, copy.envelope, keys, copy.id) : rows[0].bytes
+      return sameHash(copy, createHash('sha256').update(plain).digest())
+    }
+    const store = stores.get(copy.store_id)
+    if (!store) return 'its store is not configured'
+    if (quick) return (await store.head(copy.key)) ? undefined : 'the bytes are not there'
+    const { body } = await store.get(copy.key, secret)
+    return sameHash(copy, await hashOf(body))
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+async function hashOf(body: Readable): Promise<Buffer> {
+  const hash = createHash('sha256')
+  for await (const piece of body) hash.update(piece as Buffer)
+  return hash.digest()
+}
+
+function sameHash(copy: LiveCopy, actual: Buffer): string | undefined {
+  return actual.equals(copy.sha256) ? undefined : `the bytes have the hash ${actual.toString('hex')}`
+}
+
+async function strayIn(owner: pg.ClientBase, storeId: string, store: ObjectStore): Promise<string[]> {
+  const stray: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.list({ limit: PAGE, ...(cursor !== undefined && { cursor }) })
+    const keys = page.items.map((item) => item.key)
+    const { rows } = await owner.query<{ key: string }>(
+      `select key from stowage.copy where store_id = $1 and key = any($2::text[]) and state <> 'gone'`,
+      [storeId, keys],
+    )
+    const known = new Set(rows.map((row) => row.key))
+    stray.push(...page.items.filter((item) => !known.has(item.key)).map((item) => `${storeId}: ${item.key}${item.unfinished ? ' (unfinished)' : ''}`))
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  return stray
+}

@@ -1,0 +1,74 @@
+import { resolve } from 'node:path'
+import { destination, pino } from 'pino'
+import { createApp, openDoors } from './app.ts'
+import { type Config, readConfig } from './config.ts'
+import { fsck } from './fsck.ts'
+import { layFoundation } from './foundation.ts'
+import { verifyEverything } from './audit-check.ts'
+import { rotateKeys } from './rotate-keys.ts'
+
+const USAGE = `stowage-server COMMAND
+
+  serve          serve the API (the default)
+  fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
+  audit-verify   check every organization's audit chain
+  rotate-keys    wrap every key with the current master key
+
+Settings come from the environment; see docs/configuration.md.`
+
+const commands: Record<string, (config: Config, words: string[]) => Promise<number>> = {
+  serve,
+  fsck: (config, words) => withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
+  'audit-verify': (config) => withFoundation(config, (foundation) => verifyEverything(foundation)),
+  'rotate-keys': (config) => withFoundation(config, (foundation) => rotateKeys(foundation)),
+}
+
+const [name = 'serve', ...words] = process.argv.slice(2)
+const command = commands[name]
+if (!command) {
+  process.stdout.write(`${USAGE}\n`)
+  process.exitCode = name === '--help' || name === 'help' ? 0 : 2
+} else {
+  try {
+    process.exitCode = await command(prepared(readConfig(process.env)), words)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    if (process.env['STOWAGE_LOG_LEVEL'] === 'debug') process.stderr.write(`${(error as Error).stack}\n`)
+    process.exitCode = 1
+  }
+}
+
+function prepared(config: Config): Config {
+  return { ...config, data: resolve(process.env['INIT_CWD'] ?? '.', config.data) }
+}
+
+async function serve(config: Config): Promise<number> {
+  const log = pino({ level: config.logLevel }, destination({ sync: false }))
+  let fail: (reason: string) => void = () => {}
+  const failed = new Promise<string>((settle) => {
+    fail = settle
+  })
+  const foundation = await layFoundation(config, log, fail)
+  const app = await createApp(config, foundation, log)
+  const doors = await openDoors(app, config, foundation, log)
+  if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
+  const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`
+  process.stdout.write(`Stowage serves ${doors.url} — API page ${doors.url}/docs — platform key in ${key}\n`)
+  const signal = await Promise.race([failed, ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle)))])
+  log.info({ signal }, 'stopping')
+  await doors.stop()
+  return signal.startsWith('SIG') ? 0 : 1
+}
+
+async function withFoundation(
+  config: Config,
+  work: (foundation: Awaited<ReturnType<typeof layFoundation>>, log: ReturnType<typeof pino>) => Promise<number>,
+): Promise<number> {
+  const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }))
+  const foundation = await layFoundation(config, log, () => {})
+  try {
+    return await work(foundation, log)
+  } finally {
+    await foundation.stop()
+  }
+}

@@ -1,0 +1,38 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** The service's own figures, in the text format that Prometheus reads. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'stowage_' })
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'stowage_request_seconds',
+      help: 'Time to answer, by operation and status',
+      labelNames: ['operation', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    storeOperations: new Histogram({
+      name: 'stowage_store_seconds',
+      help: 'Time of store operations, by store, verb and outcome',
+      labelNames: ['store', 'verb', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    storeBytes: new Counter({ name: 'stowage_store_bytes_total', help: 'Bytes moved to and from stores', labelNames: ['store', 'verb'], registers }),
+    unauthenticated: new Counter({
+      name: 'stowage_unauthenticated_total',
+      help: 'Requests refused before anybody was known, by problem',
+      labelNames: ['code'],
+      registers,
+    }),
+    copies: new Gauge({ name: 'stowage_copies', help: 'Copies that are unfinished or being removed', labelNames: ['state'], registers }),
+    copyBytes: new Gauge({ name: 'stowage_copy_bytes', help: 'Their bytes, as far as known', labelNames: ['state'], registers }),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
