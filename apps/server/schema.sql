@@ -310,6 +310,7 @@ CREATE TABLE stowage.version (
   charset text,
   name text NOT NULL,
   created_by uuid,
+  created_by_kind text,
   made_from integer,
   created_at timestamp(3) with time zone NOT NULL
 );
@@ -471,6 +472,8 @@ ALTER TABLE stowage.upload ADD CONSTRAINT upload_pkey PRIMARY KEY (tenant_id, id
 ALTER TABLE stowage.usage_delta ADD CONSTRAINT usage_delta_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE stowage.usage_total ADD CONSTRAINT usage_total_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE stowage.version ADD CONSTRAINT version_created_by_kind_check CHECK ((created_by_kind = ANY (ARRAY['user'::text, 'apiKey'::text])));
 
 ALTER TABLE stowage.version ADD CONSTRAINT version_n_check CHECK ((n > 0));
 

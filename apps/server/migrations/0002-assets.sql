@@ -80,6 +80,7 @@ create table stowage.version (
   charset text,
   name text not null,
   created_by uuid,
+  created_by_kind text check (created_by_kind in ('user', 'apiKey')),
   made_from integer,
   created_at timestamptz(3) not null,
   primary key (tenant_id, asset_id, n),

@@ -24,8 +24,8 @@ import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
 import type { SecretKeys } from './platform/secrets.ts'
 import { createTokenReader } from './platform/tokens.ts'
-import { chooseLayout, openStores } from './stores.ts'
 import type { MasterKeys } from './providers/keys/port.ts'
+import { chooseLayout, openStores } from './stores.ts'
 
 /** The database and the keys that the service works with, ready for use. */
 export interface Foundation {
@@ -42,7 +42,12 @@ const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
 
 /** Wires the rooms to their stores, database and doors: the only place that knows them all. */
-export async function createApp(config: Config, foundation: Foundation, log: Logger, clock: () => Date = () => new Date()) {
+export async function createApp(
+  config: Config,
+  foundation: Foundation,
+  log: Logger,
+  clock: () => Date = () => new Date(),
+) {
   const layout = chooseLayout(config.layout)
   const metrics = createMetrics()
   const lost = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
@@ -63,11 +68,14 @@ export async function createApp(config: Config, foundation: Foundation, log: Log
     onUnauthenticated: (code) => metrics.unauthenticated.inc({ code }),
     inTenant,
   }
-  const { stores, encryptedStores, defaultStoreId } = await openStores(config, ({ store, verb, key, bytes, durationMs, outcome }) => {
-    metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
-    metrics.storeBytes.inc({ store, verb }, bytes ?? 0)
-    log.debug({ store, verb, key, bytes, durationMs, outcome }, 'store operation')
-  })
+  const { stores, encryptedStores, defaultStoreId } = await openStores(
+    config,
+    ({ store, verb, key, bytes, durationMs, outcome }) => {
+      metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
+      metrics.storeBytes.inc({ store, verb }, bytes ?? 0)
+      log.debug({ store, verb, key, bytes, durationMs, outcome }, 'store operation')
+    },
+  )
   const scopeKeys = createScopeKeyring(pools.system, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
   const handlers: Handlers = {

@@ -12,8 +12,16 @@ const onOff = (fallback: boolean) =>
 /** Every setting there is. docs/configuration.md is generated from these rows. */
 export const settings = {
   port: { env: 'STOWAGE_PORT', doc: 'Port to listen on.', schema: count(4700) },
-  host: { env: 'STOWAGE_HOST', doc: 'Address to listen on; `0.0.0.0` for every interface.', schema: z.string().default('localhost') },
-  data: { env: 'STOWAGE_DATA', doc: 'Folder for everything that is kept on this machine.', schema: z.string().default('./data') },
+  host: {
+    env: 'STOWAGE_HOST',
+    doc: 'Address to listen on; `0.0.0.0` for every interface.',
+    schema: z.string().default('localhost'),
+  },
+  data: {
+    env: 'STOWAGE_DATA',
+    doc: 'Folder for everything that is kept on this machine.',
+    schema: z.string().default('./data'),
+  },
   publicUrl: {
     env: 'STOWAGE_PUBLIC_URL',
     doc: 'Scheme and host by which callers reach the service, for absolute URLs. Default: what each request was sent to.',
@@ -33,7 +41,11 @@ export const settings = {
       .optional(),
     secret: true,
   },
-  databaseConnections: { env: 'STOWAGE_DATABASE_CONNECTIONS', doc: 'Connections kept for requests.', schema: count(20) },
+  databaseConnections: {
+    env: 'STOWAGE_DATABASE_CONNECTIONS',
+    doc: 'Connections kept for requests.',
+    schema: count(20),
+  },
   adminKey: {
     env: 'STOWAGE_ADMIN_KEY',
     doc: 'The platform key. Default: made at the first start and kept in `admin-key` in the data folder.',
@@ -56,14 +68,22 @@ export const settings = {
     doc: 'Key layout: a preset (`default`, `dated`, `security_firms`, `flat`, `user`, `customer`) or a layout as JSON.',
     schema: z.string().default('default'),
   },
-  encryption: { env: 'STOWAGE_ENCRYPTION', doc: 'Whether what lies on our disks is encrypted: `on` or `off`.', schema: onOff(true) },
+  encryption: {
+    env: 'STOWAGE_ENCRYPTION',
+    doc: 'Whether what lies on our disks is encrypted: `on` or `off`.',
+    schema: onOff(true),
+  },
   smallObjectBytes: {
     env: 'STOWAGE_SMALL_OBJECT_BYTES',
     doc: 'Objects up to this size lie in the database, beside their rows; 0 for none.',
     schema: count(128 * 1024),
   },
   maxSizeBytes: { env: 'STOWAGE_MAX_SIZE_BYTES', doc: 'The largest file taken.', schema: count(50 * 1024 * 1024) },
-  stallSeconds: { env: 'STOWAGE_STALL_SECONDS', doc: 'An upload that sends nothing for so long is ended.', schema: count(60) },
+  stallSeconds: {
+    env: 'STOWAGE_STALL_SECONDS',
+    doc: 'An upload that sends nothing for so long is ended.',
+    schema: count(60),
+  },
   uploadLeaseSeconds: {
     env: 'STOWAGE_UPLOAD_LEASE_SECONDS',
     doc: 'An unfinished upload that gave no sign of life for so long is removed.',
@@ -80,8 +100,17 @@ export const settings = {
     doc: 'Requests a minute for keys that name no rate of their own; 0 for no limit.',
     schema: count(0),
   },
-  jwtSecret: { env: 'STOWAGE_JWT_SECRET', doc: 'Shared secret that signs tokens (HS256, HS384, HS512).', schema: z.string().min(32).optional(), secret: true },
-  jwksUrl: { env: 'STOWAGE_JWKS_URL', doc: 'Where the public keys that sign tokens are (JWKS).', schema: z.url().optional() },
+  jwtSecret: {
+    env: 'STOWAGE_JWT_SECRET',
+    doc: 'Shared secret that signs tokens (HS256, HS384, HS512).',
+    schema: z.string().min(32).optional(),
+    secret: true,
+  },
+  jwksUrl: {
+    env: 'STOWAGE_JWKS_URL',
+    doc: 'Where the public keys that sign tokens are (JWKS).',
+    schema: z.url().optional(),
+  },
   jwtIssuer: { env: 'STOWAGE_JWT_ISSUER', doc: 'The issuer that tokens must name.', schema: text },
   jwtAudience: { env: 'STOWAGE_JWT_AUDIENCE', doc: 'The audience that tokens must name.', schema: text },
   jwtClaims: {

@@ -18,9 +18,15 @@ const MIGRATIONS = join(import.meta.dirname, '../migrations')
 const NIL = '00000000-0000-0000-0000-000000000000'
 
 /** Starts or reaches the database, brings it up to date, and reads the keys. Can be repeated at any time. */
-export async function layFoundation(config: Config, log: Logger, onDatabaseExit: (reason: string) => void): Promise<Foundation> {
+export async function layFoundation(
+  config: Config,
+  log: Logger,
+  onDatabaseExit: (reason: string) => void,
+): Promise<Foundation> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
-  const masterKeys = config.masterKey ? masterKeysFromValue(config.masterKey) : await openKeyFile(join(config.data, 'master-keys'))
+  const masterKeys = config.masterKey
+    ? masterKeysFromValue(config.masterKey)
+    : await openKeyFile(join(config.data, 'master-keys'))
   const { owner, stop } = await openDatabase(config, log, onDatabaseExit)
   try {
     // Nodes that share a master key share the roles' passwords; with a key file, the file is what they share.
@@ -49,7 +55,11 @@ export async function layFoundation(config: Config, log: Logger, onDatabaseExit:
 
 async function openDatabase(config: Config, log: Logger, onExit: (reason: string) => void) {
   if (config.databaseUrl) return { owner: connectionOf(config.databaseUrl), stop: async () => {} }
-  const server = await startEmbedded({ directory: join(config.data, 'database'), log, onExit: () => onExit('the embedded database has ended') })
+  const server = await startEmbedded({
+    directory: join(config.data, 'database'),
+    log,
+    onExit: () => onExit('the embedded database has ended'),
+  })
   return { owner: server.connection, stop: server.stop }
 }
 
@@ -83,9 +93,15 @@ async function keptAdminKey(path: string): Promise<string> {
 }
 
 /** The organization `default` and the platform key. Another key than last time replaces it. */
-async function makeDefaults(client: { query(text: string, values?: unknown[]): Promise<unknown> }, adminKey: string): Promise<void> {
+async function makeDefaults(
+  client: { query(text: string, values?: unknown[]): Promise<unknown> },
+  adminKey: string,
+): Promise<void> {
   const statements: [string, unknown[]][] = [
-    [`insert into stowage.organization (tenant_id, slug, name) values ($1, 'default', 'Default') on conflict (slug) do nothing`, [newUuid()]],
+    [
+      `insert into stowage.organization (tenant_id, slug, name) values ($1, 'default', 'Default') on conflict (slug) do nothing`,
+      [newUuid()],
+    ],
     [
       `insert into stowage.guard (tenant_id, name) select tenant_id, g from stowage.organization, unnest('{hold,quota}'::text[]) g on conflict do nothing`,
       [],

@@ -34,7 +34,12 @@ const PAGE = 500
  * Checks every organization: each version has a live copy, each live copy has its bytes with the right hash, and no
  * store holds bytes that no row knows (P2). Prints the report as JSON; 0 when all is well, 1 when not.
  */
-export async function fsck(config: Config, foundation: Foundation, log: Logger, options: { quick: boolean }): Promise<number> {
+export async function fsck(
+  config: Config,
+  foundation: Foundation,
+  log: Logger,
+  options: { quick: boolean },
+): Promise<number> {
   const { stores } = await openStores(config, () => {})
   const pool = createPool(foundation.app, 1, (error) => log.warn({ err: error }, 'a database connection was lost'))
   const scopeKeys = createScopeKeyring(pool, foundation.masterKeys)
@@ -124,17 +129,20 @@ async function faultOf(
 ): Promise<string | undefined> {
   try {
     const keys = copy.encrypted
-      ? await transaction(pool, { readOnly: true, enter: enterSystem(copy.tenant_id) }, (db) => scopeKeys.wrapperOf(db, copy.tenant_id, copy.scope))
+      ? await transaction(pool, { readOnly: true, enter: enterSystem(copy.tenant_id) }, (db) =>
+          scopeKeys.wrapperOf(db, copy.tenant_id, copy.scope),
+        )
       : undefined
     const secret = { context: copy.id, ...(keys && { keys }), ...(copy.envelope && { envelope: copy.envelope }) }
     if (copy.store_id === DATABASE_STORE) {
-      const { rows } = await owner.query<{ bytes: Buffer }>('select bytes from stowage.small_bytes where tenant_id = $1 and copy_id = $2', [
-        copy.tenant_id,
-        copy.id,
-      ])
+      const { rows } = await owner.query<{ bytes: Buffer }>(
+        'select bytes from stowage.small_bytes where tenant_id = $1 and copy_id = $2',
+        [copy.tenant_id, copy.id],
+      )
       if (!rows[0]) return 'the bytes are not there'
       if (quick) return undefined
-      const plain = keys && copy.envelope ? await openBuffer(rows[0].bytes, copy.envelope, keys, copy.id) : rows[0].bytes
+      const plain =
+        keys && copy.envelope ? await openBuffer(rows[0].bytes, copy.envelope, keys, copy.id) : rows[0].bytes
       return sameHash(copy, createHash('sha256').update(plain).digest())
     }
     const store = stores.get(copy.store_id)
@@ -168,7 +176,11 @@ async function strayIn(owner: pg.ClientBase, storeId: string, store: ObjectStore
       [storeId, keys],
     )
     const known = new Set(rows.map((row) => row.key))
-    stray.push(...page.items.filter((item) => !known.has(item.key)).map((item) => `${storeId}: ${item.key}${item.unfinished ? ' (unfinished)' : ''}`))
+    stray.push(
+      ...page.items
+        .filter((item) => !known.has(item.key))
+        .map((item) => `${storeId}: ${item.key}${item.unfinished ? ' (unfinished)' : ''}`),
+    )
     cursor = page.nextCursor
   } while (cursor !== undefined)
   return stray

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { destination, pino } from 'pino'
+import { destination, type Logger, pino } from 'pino'
 import { createApp, openDoors } from './app.ts'
-import { type Config, readConfig } from './config.ts'
-import { fsck } from './fsck.ts'
-import { layFoundation } from './foundation.ts'
 import { verifyEverything } from './audit-check.ts'
+import { type Config, readConfig } from './config.ts'
+import { layFoundation } from './foundation.ts'
+import { fsck } from './fsck.ts'
 import { rotateKeys } from './rotate-keys.ts'
 
 const USAGE = `stowage-server COMMAND
@@ -18,7 +18,8 @@ Settings come from the environment; see docs/configuration.md.`
 
 const commands: Record<string, (config: Config, words: string[]) => Promise<number>> = {
   serve,
-  fsck: (config, words) => withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
+  fsck: (config, words) =>
+    withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
   'audit-verify': (config) => withFoundation(config, (foundation) => verifyEverything(foundation)),
   'rotate-keys': (config) => withFoundation(config, (foundation) => rotateKeys(foundation)),
 }
@@ -54,7 +55,10 @@ async function serve(config: Config): Promise<number> {
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`
   process.stdout.write(`Stowage serves ${doors.url} — API page ${doors.url}/docs — platform key in ${key}\n`)
-  const signal = await Promise.race([failed, ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle)))])
+  const signal = await Promise.race([
+    failed,
+    ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),
+  ])
   log.info({ signal }, 'stopping')
   await doors.stop()
   return signal.startsWith('SIG') ? 0 : 1
@@ -62,7 +66,7 @@ async function serve(config: Config): Promise<number> {
 
 async function withFoundation(
   config: Config,
-  work: (foundation: Awaited<ReturnType<typeof layFoundation>>, log: ReturnType<typeof pino>) => Promise<number>,
+  work: (foundation: Awaited<ReturnType<typeof layFoundation>>, log: Logger) => Promise<number>,
 ): Promise<number> {
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }))
   const foundation = await layFoundation(config, log, () => {})

@@ -17,7 +17,9 @@ export async function rotateKeys(foundation: Foundation): Promise<number> {
       await openSecretKeys(client, masterKeys, 'urlSigning', true)
       return rewrapSecrets(client, masterKeys)
     })
-    process.stdout.write(`${JSON.stringify({ masterKey: masterKeys.currentId, scopeKeys, serviceKeys, newSigningKey: true })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ masterKey: masterKeys.currentId, scopeKeys, serviceKeys, newSigningKey: true })}\n`,
+    )
     return 0
   } finally {
     await pool.end()

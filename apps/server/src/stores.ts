@@ -14,7 +14,8 @@ const RETRIES = { attempts: 4, totalMs: 10_000, baseMs: 50, maxDelayMs: 2000 }
 
 /** Opens the stores that the operator configured, each behind the decorators that every store gets. */
 export async function openStores(config: Config, observe: (observation: StoreObservation) => void) {
-  const plain = config.store === 'memory' ? createMemoryStore() : await openLocalStore({ directory: join(config.data, 'objects') })
+  const plain =
+    config.store === 'memory' ? createMemoryStore() : await openLocalStore({ directory: join(config.data, 'objects') })
   const isEncrypted = config.encryption && plain.capabilities.ownDisk
   const watched = retrying(measured(plain, { store: config.store, observe }), RETRIES)
   const store = isEncrypted ? encrypted(watched) : watched

@@ -47,6 +47,12 @@ export function permits(principal: Principal, action: Action): 'yes' | 'forbidde
   return 'yes'
 }
 
+/** Whether a principal is a member (`user`, also one acted for) or a key on its own. */
+export function principalKind(principal: Pick<Principal, 'id' | 'keyId'>): 'user' | 'apiKey' | null {
+  if (principal.id === null) return null
+  return principal.id === principal.keyId ? 'apiKey' : 'user'
+}
+
 /** Whether an asset is the principal's to share, publish, trash and purge: its owner, admins and owners. */
 export function manages(principal: Principal, asset: { ownerId: string | null }): boolean {
   if (principal.rank >= rankOf.admin) return true

@@ -3,11 +3,11 @@ import type { OperationName } from '@stowage/contract'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { canonical } from '../domain/canonical.ts'
 import { newUuid } from '../domain/id.ts'
 import type { Principal } from '../domain/principal.ts'
 import { Problem } from '../domain/problem.ts'
-import { canonical } from '../domain/canonical.ts'
-import type { Db } from './database/connect.ts'
+import { type Db, send } from './database/connect.ts'
 import { transaction } from './database/transaction.ts'
 import { enterSystem } from './enter.ts'
 
@@ -48,7 +48,11 @@ interface CallFacts {
 export function auditOutcome(
   action: OperationName | `system.${string}`,
   call: CallFacts,
-  act: { principal: Pick<Principal, 'kind' | 'id' | 'tenantId'>; subject: readonly string[]; remarks?: ReadonlySet<string> },
+  act: {
+    principal: Pick<Principal, 'kind' | 'id' | 'tenantId'>
+    subject: readonly string[]
+    remarks?: ReadonlySet<string>
+  },
   at: Date,
   failure?: unknown,
 ): AuditNote {
@@ -110,7 +114,11 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
   async function writeAll(notes: readonly AuditNote[]): Promise<void> {
     const byTenant = Map.groupBy(notes, (note) => note.tenantId)
     for (const [tenantId, ofTenant] of [...byTenant].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      await transaction(pool, { enter: enterSystem(tenantId), last: (db) => insert(db, ofTenant, personOf) }, async () => undefined)
+      await transaction(
+        pool,
+        { enter: enterSystem(tenantId), last: (db) => insert(db, ofTenant, personOf) },
+        async () => undefined,
+      )
     }
   }
 
@@ -175,17 +183,23 @@ function insert(db: Db, notes: readonly AuditNote[], personOf: (note: AuditNote)
     body: eventBody(note, personOf(note)),
   }))
   return [
-    sql`insert into audit_person (tenant_id, id, principal_id, salt, personal)
+    send(
+      db,
+      sql`insert into audit_person (tenant_id, id, principal_id, salt, personal)
       select tenant_id, id, principal_id, decode(salt, 'hex'), personal::jsonb
       from jsonb_to_recordset(${JSON.stringify(personRows)}::jsonb)
         as row(tenant_id uuid, id uuid, principal_id uuid, salt text, personal text)
-      order by tenant_id, id on conflict do nothing`.execute(db),
-    sql`insert into audit_event (tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body)
+      order by tenant_id, id on conflict do nothing`,
+    ),
+    send(
+      db,
+      sql`insert into audit_event (tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body)
       select tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body
       from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
         as row(tenant_id uuid, id uuid, at timestamptz, action text, outcome text, principal_kind text, principal_id uuid,
           subject text, request_id text, body text)
-      order by tenant_id, id`.execute(db),
+      order by tenant_id, id`,
+    ),
   ]
 }
 

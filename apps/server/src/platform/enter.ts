@@ -3,12 +3,19 @@ import { sql } from 'kysely'
 import { newUuid } from '../domain/id.ts'
 import type { Principal, PrincipalKind, Role } from '../domain/principal.ts'
 import { problemOf, Refusal } from '../domain/problem.ts'
-import type { Db } from './database/connect.ts'
+import { type Db, send } from './database/connect.ts'
 
 /** What a caller showed at the door. Signatures and tokens have been verified; nothing has been looked up. */
 export type Credential =
   | { kind: 'secret'; hash: Buffer; organization: string | null; actFor: string | null }
-  | { kind: 'token'; organization: string; subject: string; email: string | null; name: string | null; role: string | null }
+  | {
+      kind: 'token'
+      organization: string
+      subject: string
+      email: string | null
+      name: string | null
+      role: string | null
+    }
   | { kind: 'signed'; tenantId: string; assetId: string; makerKind: string; makerId: string; epoch: number }
   | { kind: 'public'; assetId: string }
   | { kind: 'none' }
@@ -29,7 +36,7 @@ interface Entrance {
 /** The first statement of every transaction: who is this, and in which organization. Sets what the policies read. */
 export async function enter(db: Db, credential: Credential, readOnly: boolean): Promise<Principal | Refusal> {
   if (credential.kind === 'none') return new Refusal(problemOf('credential.missing'))
-  const entered = (await callOf(credential).execute(db)).rows[0] as Entrance
+  const entered = (await send(db, callOf(credential)))[0] as Entrance
   if (entered.outcome === 'member.unseen' && readOnly) throw new UnseenMember()
   if (entered.outcome !== 'ok') return new Refusal(problemOf(entered.outcome as ProblemCode))
   return {
@@ -71,6 +78,6 @@ export class UnseenMember extends Error {
 /** The service's own work in one organization. */
 export function enterSystem(tenantId: string): (db: Db) => Promise<void> {
   return async (db) => {
-    await sql`select api.enter_system(${tenantId})`.execute(db)
+    await send(db, sql`select api.enter_system(${tenantId})`)
   }
 }

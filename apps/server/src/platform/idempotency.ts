@@ -24,7 +24,11 @@ export interface Idempotency {
  * @throws Problem `idempotency.keyReused` for another request under the same key, `idempotency.inFlight` while the
  *   first one, a streamed upload, still runs
  */
-export async function claimAnswer(context: Context, row: Operation, use: Idempotency): Promise<{ answer: unknown } | undefined> {
+export async function claimAnswer(
+  context: Context,
+  row: Operation,
+  use: Idempotency,
+): Promise<{ answer: unknown } | undefined> {
   if (use.part === 'keep' || context.principal.id === null) return undefined
   const requestHash = createHash('sha256')
     .update(canonical({ method: row.method, path: row.path, identity: use.identity }))
@@ -41,7 +45,11 @@ export async function claimAnswer(context: Context, row: Operation, use: Idempot
     .onConflict((conflict) =>
       conflict
         .columns(['tenant_id', 'principal_id', 'key'])
-        .doUpdateSet({ request_hash: requestHash, answer: null, expires_at: new Date(context.now.getTime() + CLAIM_MS) })
+        .doUpdateSet({
+          request_hash: requestHash,
+          answer: null,
+          expires_at: new Date(context.now.getTime() + CLAIM_MS),
+        })
         .where('idempotency.expires_at', '<', context.now),
     )
     .returning('key')
@@ -69,7 +77,11 @@ export async function keepAnswer(context: Context, row: Operation, use: Idempote
   if (answer instanceof Refusal) return releaseClaim(context, use.key)
   await context.db
     .updateTable('idempotency')
-    .set({ answer: sql`${JSON.stringify(answer)}::jsonb`, status: row.status, expires_at: new Date(context.now.getTime() + KEPT_FOR_MS) })
+    .set({
+      answer: sql`${JSON.stringify(answer)}::jsonb`,
+      status: row.status,
+      expires_at: new Date(context.now.getTime() + KEPT_FOR_MS),
+    })
     .where('tenant_id', '=', context.tenantId)
     .where('principal_id', '=', context.principal.id)
     .where('key', '=', use.key)
@@ -77,7 +89,10 @@ export async function keepAnswer(context: Context, row: Operation, use: Idempote
 }
 
 /** Frees the key of a request that was refused after its claim was committed. */
-export async function releaseClaim(context: Pick<Context, 'db' | 'tenantId' | 'principal'>, key: string): Promise<void> {
+export async function releaseClaim(
+  context: Pick<Context, 'db' | 'tenantId' | 'principal'>,
+  key: string,
+): Promise<void> {
   await context.db
     .deleteFrom('idempotency')
     .where('tenant_id', '=', context.tenantId)

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import { toUuid } from '../domain/id.ts'
-import { permits, type Principal } from '../domain/principal.ts'
+import { type Principal, permits } from '../domain/principal.ts'
 import { Problem, problemOf, Refusal } from '../domain/problem.ts'
 import { type AuditNote, type AuditTrail, auditOutcome } from './audit-trail.ts'
 import type { Db } from './database/connect.ts'
@@ -30,7 +30,10 @@ export interface Context {
   readonly remarks: Set<string>
 }
 
-export type Handler<Name extends OperationName> = (context: Context, input: Parsed<Name>) => Promise<Output<Name> | Refusal>
+export type Handler<Name extends OperationName> = (
+  context: Context,
+  input: Parsed<Name>,
+) => Promise<Output<Name> | Refusal>
 
 /** The operations whose bytes stream past `invoke`; their doors call the rooms themselves. */
 export type ByteOperation = 'assets.create' | 'versions.create' | 'assets.content'
@@ -152,7 +155,13 @@ async function attemptOnce<Name extends OperationName, Result>(
       if (use) await keepAnswer(context, row, use, result)
       if (!(result instanceof Refusal)) trace.subject = subjectOf(trace.subject, result)
       if (row.audit === 'transaction' && options.audited !== false) {
-        note = auditOutcome(name, call, { ...trace, principal: entrance }, now, result instanceof Refusal ? result.problem : undefined)
+        note = auditOutcome(
+          name,
+          call,
+          { ...trace, principal: entrance },
+          now,
+          result instanceof Refusal ? result.problem : undefined,
+        )
       }
       return result
     },
@@ -177,7 +186,13 @@ class Recorded extends Error {
 }
 
 /** A refused or failed call is audited in a transaction of its own, since its first one was rolled back (R10). */
-async function recordFailure(platform: Platform, name: OperationName, call: Call, trace: Trace, error: unknown): Promise<unknown> {
+async function recordFailure(
+  platform: Platform,
+  name: OperationName,
+  call: Call,
+  trace: Trace,
+  error: unknown,
+): Promise<unknown> {
   const problem = error instanceof Recorded ? error.problem : error instanceof Problem ? error : undefined
   if (!trace.principal) {
     if (problem) platform.onUnauthenticated(problem.code)
@@ -244,7 +259,9 @@ export async function refuseBetween(
   if (key !== undefined) {
     const free = (db: Db) => releaseClaim({ db, tenantId: principal.tenantId, principal }, key)
     const entering = { enter: (db: Db) => enter(db, intoNamed(call.credential, call.input), false) }
-    await transaction(platform.pool, entering, free).catch((cause) => call.log.warn({ err: cause }, 'an idempotency key stays claimed'))
+    await transaction(platform.pool, entering, free).catch((cause) =>
+      call.log.warn({ err: cause }, 'an idempotency key stays claimed'),
+    )
   }
   return recordFailure(platform, name, call, { principal, subject: [], remarks: new Set() }, error)
 }

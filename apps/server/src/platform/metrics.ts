@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
@@ -23,15 +23,30 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
-    storeBytes: new Counter({ name: 'stowage_store_bytes_total', help: 'Bytes moved to and from stores', labelNames: ['store', 'verb'], registers }),
+    storeBytes: new Counter({
+      name: 'stowage_store_bytes_total',
+      help: 'Bytes moved to and from stores',
+      labelNames: ['store', 'verb'],
+      registers,
+    }),
     unauthenticated: new Counter({
       name: 'stowage_unauthenticated_total',
       help: 'Requests refused before anybody was known, by problem',
       labelNames: ['code'],
       registers,
     }),
-    copies: new Gauge({ name: 'stowage_copies', help: 'Copies that are unfinished or being removed', labelNames: ['state'], registers }),
-    copyBytes: new Gauge({ name: 'stowage_copy_bytes', help: 'Their bytes, as far as known', labelNames: ['state'], registers }),
+    copies: new Gauge({
+      name: 'stowage_copies',
+      help: 'Copies that are unfinished or being removed',
+      labelNames: ['state'],
+      registers,
+    }),
+    copyBytes: new Gauge({
+      name: 'stowage_copy_bytes',
+      help: 'Their bytes, as far as known',
+      labelNames: ['state'],
+      registers,
+    }),
   }
 }
 

@@ -28,7 +28,11 @@ export function pageOf<Row, Item>(
  *
  * @throws Problem `cursor.invalid` for a cursor of another query, organization or principal
  */
-export function positionOf(context: Context, question: Question, cursor: string | undefined): CursorPosition | undefined {
+export function positionOf(
+  context: Context,
+  question: Question,
+  cursor: string | undefined,
+): CursorPosition | undefined {
   if (cursor === undefined) return undefined
   const position = decodeCursor(context.cursorKey, fingerprint(context, question), cursor)
   if (!position) throw new Problem('cursor.invalid')

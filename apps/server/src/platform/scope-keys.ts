@@ -89,7 +89,10 @@ export async function rewrapScopeKeys(pool: pg.Pool, masterKeys: MasterKeys, ten
       .execute()
     for (const row of rows) {
       const context = contextOf(tenantId, row.scope, row.id)
-      const { masterId, wrapped } = await masterKeys.wrap(await masterKeys.unwrap(row.master_id, row.wrapped, context), context)
+      const { masterId, wrapped } = await masterKeys.wrap(
+        await masterKeys.unwrap(row.master_id, row.wrapped, context),
+        context,
+      )
       await db
         .updateTable('scope_key')
         .set({ wrapped, master_id: masterId })

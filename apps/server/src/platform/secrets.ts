@@ -36,11 +36,17 @@ const makers: Record<SecretKind, () => { secret: Buffer; publicPart: Buffer | nu
  *
  * @param rotate makes a new key and uses it from now on
  */
-export async function openSecretKeys(owner: pg.ClientBase, masterKeys: MasterKeys, kind: SecretKind, rotate = false): Promise<SecretKeys> {
+export async function openSecretKeys(
+  owner: pg.ClientBase,
+  masterKeys: MasterKeys,
+  kind: SecretKind,
+  rotate = false,
+): Promise<SecretKeys> {
   if (rotate || (await readRows(owner, kind)).length === 0) await insertSecret(owner, masterKeys, kind, rotate)
   const found = await readRows(owner, kind)
   const secrets = new Map<string, Buffer>()
-  for (const row of found) secrets.set(row.id, await masterKeys.unwrap(row.master_id, row.wrapped, contextOf(kind, row.id)))
+  for (const row of found)
+    secrets.set(row.id, await masterKeys.unwrap(row.master_id, row.wrapped, contextOf(kind, row.id)))
   const id = found[0]?.id as string
   return {
     current: { id, secret: secrets.get(id) as Buffer },
@@ -62,7 +68,12 @@ async function readRows(owner: pg.ClientBase, kind: SecretKind): Promise<SecretR
 }
 
 /** Two nodes that start at once make one key: the second finds the first one's row under the lock. */
-async function insertSecret(owner: pg.ClientBase, masterKeys: MasterKeys, kind: SecretKind, rotate: boolean): Promise<void> {
+async function insertSecret(
+  owner: pg.ClientBase,
+  masterKeys: MasterKeys,
+  kind: SecretKind,
+  rotate: boolean,
+): Promise<void> {
   await owner.query('begin')
   try {
     await owner.query('lock table stowage.platform_secret in share row exclusive mode')
@@ -90,7 +101,10 @@ export async function rewrapSecrets(owner: pg.ClientBase, masterKeys: MasterKeys
   )
   for (const row of rows) {
     const context = contextOf(row.kind, row.id)
-    const { masterId, wrapped } = await masterKeys.wrap(await masterKeys.unwrap(row.master_id, row.wrapped, context), context)
+    const { masterId, wrapped } = await masterKeys.wrap(
+      await masterKeys.unwrap(row.master_id, row.wrapped, context),
+      context,
+    )
     await owner.query('update stowage.platform_secret set wrapped = $3, master_id = $4 where kind = $1 and id = $2', [
       row.kind,
       row.id,

@@ -29,14 +29,20 @@ export class SettingsError extends Error {
  * @throws SettingsError naming each variable that is wrong, and each `STOWAGE_` variable that nobody knows: a
  *   misspelt name would otherwise be a setting that silently does nothing.
  */
-export function readSettings<Rows extends Settings>(rows: Rows, environment: Record<string, string | undefined>): Values<Rows> {
+export function readSettings<Rows extends Settings>(
+  rows: Rows,
+  environment: Record<string, string | undefined>,
+): Values<Rows> {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, row] of Object.entries(rows)) {
     const text = environment[row.env]
     const read = row.schema.safeParse(text === '' ? undefined : text)
     if (read.success) values[name] = read.data
-    else faults.push(`${row.env}${row.secret || text === undefined ? '' : `=${text}`}: ${read.error.issues[0]?.message ?? 'not valid'}`)
+    else
+      faults.push(
+        `${row.env}${row.secret || text === undefined ? '' : `=${text}`}: ${read.error.issues[0]?.message ?? 'not valid'}`,
+      )
   }
   const known = new Set(Object.values(rows).map((row) => row.env))
   for (const name of Object.keys(environment)) {

@@ -1,5 +1,5 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { roles } from '@stowage/contract'
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { Problem } from '../domain/problem.ts'
 import type { Credential } from './enter.ts'
 
@@ -53,7 +53,8 @@ async function verifyWithEither(
 ): Promise<JWTPayload> {
   try {
     const isShared = /^HS/.test(algorithmOf(token))
-    if (isShared && secret) return (await jwtVerify(token, secret, { ...checks, algorithms: ['HS256', 'HS384', 'HS512'] })).payload
+    if (isShared && secret)
+      return (await jwtVerify(token, secret, { ...checks, algorithms: ['HS256', 'HS384', 'HS512'] })).payload
     if (!isShared && remote) {
       const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA']
       return (await jwtVerify(token, remote, { ...checks, algorithms })).payload
@@ -83,5 +84,7 @@ function claim(payload: JWTPayload, name: string): string | null {
 /** `organization=org_id,role=r` as a mapping. */
 function readMapping(text: string | undefined): Record<string, string> {
   const pairs = (text ?? '').split(',').map((pair) => pair.split('='))
-  return Object.fromEntries(pairs.filter(([name, value]) => name && value).map(([name, value]) => [name?.trim(), value?.trim()]))
+  return Object.fromEntries(
+    pairs.filter(([name, value]) => name && value).map(([name, value]) => [name?.trim(), value?.trim()]),
+  )
 }

@@ -92,7 +92,7 @@ export const version = z.object({
   sizeBytes: z.number(),
   sha256,
   madeFrom: z.number().int().nullable().describe('The version that this one repeats'),
-  createdBy: z.string().nullable(),
+  createdBy: z.union([id('member'), id('apiKey')]).nullable(),
   createdAt: timestamp,
 })
 

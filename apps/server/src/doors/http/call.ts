@@ -50,7 +50,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   if (wait !== undefined) reply.header('retry-after', String(wait))
   // RFC 9110 section 11.6.1: a 401 names the scheme that is wanted.
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="stowage"')
-  if (problem.code === 'route.methodNotAllowed') reply.header('allow', (problem.members as { allowed: string[] }).allowed.join(', '))
+  if (problem.code === 'route.methodNotAllowed')
+    reply.header('allow', (problem.members as { allowed: string[] }).allowed.join(', '))
   return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
 }
 
@@ -58,5 +59,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
 export function singleValues(query: unknown): Record<string, unknown> {
   const repeated = Object.entries(query as Record<string, unknown>).filter(([, value]) => Array.isArray(value))
   if (repeated.length === 0) return query as Record<string, unknown>
-  throw new Problem('request.invalid', { errors: repeated.map(([field]) => ({ field, reason: 'is there more than once' })) })
+  throw new Problem('request.invalid', {
+    errors: repeated.map(([field]) => ({ field, reason: 'is there more than once' })),
+  })
 }

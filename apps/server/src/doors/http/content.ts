@@ -46,7 +46,9 @@ async function readAccess(door: Door, signing: SecretKeys, request: FastifyReque
   }
   const strangers = Object.keys(query).filter((field) => !KNOWN_QUERY.includes(field))
   if (strangers.length > 0) {
-    throw new Problem('request.invalid', { errors: strangers.map((field) => ({ field, reason: 'is not known in the query of this request' })) })
+    throw new Problem('request.invalid', {
+      errors: strangers.map((field) => ({ field, reason: 'is not known in the query of this request' })),
+    })
   }
   const credential = await readCredential(request, door.tokens)
   const input = { assetId, ...query }
@@ -62,12 +64,19 @@ function publicCredential(assetId: string): SignedAccess['credential'] {
   }
 }
 
-async function send(delivery: Delivery, content: Content, asked: string | undefined, request: FastifyRequest, reply: FastifyReply) {
+async function send(
+  delivery: Delivery,
+  content: Content,
+  asked: string | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const hex = content.sha256.toString('hex')
   const etag = `"${hex}"`
   const mediaType = content.charset ? `${content.mediaType}; charset=${content.charset}` : content.mediaType
   const safe = safeHeaders(mediaType, asked === 'inline' ? 'inline' : 'attachment')
-  const compressible = findMediaType(content.mediaType)?.compressible === true && content.sizeBytes >= COMPRESS_FROM_BYTES
+  const compressible =
+    findMediaType(content.mediaType)?.compressible === true && content.sizeBytes >= COMPRESS_FROM_BYTES
   reply.headers({
     ...safe.headers,
     'content-disposition': contentDisposition(safe.disposition, content.name),
@@ -82,7 +91,9 @@ async function send(delivery: Delivery, content: Content, asked: string | undefi
   if (verdict === 'failed') throw new Problem('precondition.failed')
   if (verdict === 'notModified') return reply.code(304).send()
   reply.header('repr-digest', formatDigestField({ 'sha-256': hex })).header('stowage-version', String(content.version))
-  const range = ifRange(headerOf(request, 'if-range'), { etag }) ? parseRange(headerOf(request, 'range'), content.sizeBytes) : { kind: 'whole' as const }
+  const range = ifRange(headerOf(request, 'if-range'), { etag })
+    ? parseRange(headerOf(request, 'range'), content.sizeBytes)
+    : { kind: 'whole' as const }
   if (range.kind === 'unsatisfiable') {
     reply.header('content-range', contentRange(range, content.sizeBytes))
     throw new Problem('range.notSatisfiable', { sizeBytes: content.sizeBytes })
@@ -94,7 +105,12 @@ async function send(delivery: Delivery, content: Content, asked: string | undefi
   const abort = new AbortController()
   const bytes = await content.open(part, abort.signal)
   reply.raw.once('close', () => abort.abort())
-  delivery.downloads.count(content.tenantId, content.assetId, content.principalId ?? request.ip, delivery.platform.clock())
+  delivery.downloads.count(
+    content.tenantId,
+    content.assetId,
+    content.principalId ?? request.ip,
+    delivery.platform.clock(),
+  )
   if (compressible && !part && acceptsGzip(request)) return sendCompressed(bytes, reply)
   return reply.header('content-length', String(length)).send(bytes)
 }
@@ -113,7 +129,10 @@ function sendCompressed(bytes: Readable, reply: FastifyReply) {
 
 /** RFC 9110 section 12.5.3: named, or covered by `*`, and not with a weight of zero. */
 function acceptsGzip(request: FastifyRequest): boolean {
-  const accepted = (headerOf(request, 'accept-encoding') ?? '').toLowerCase().split(',').map((each) => each.trim().split(/\s*;\s*q=/))
+  const accepted = (headerOf(request, 'accept-encoding') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((each) => each.trim().split(/\s*;\s*q=/))
   const named = accepted.find(([coding]) => coding === 'gzip') ?? accepted.find(([coding]) => coding === '*')
   return named !== undefined && Number(named[1] ?? 1) > 0
 }

@@ -23,14 +23,14 @@ function describe(name: OperationName): string {
     places[place].map((field) => {
       const schema = row.input.shape[field] as z.ZodType
       const optional = schema.safeParse(undefined).success ? 'optional' : ''
-      return `<tr><td><code>${escape(field)}</code></td><td><small>${place} ${optional}</small></td><td>${escape(schema.description ?? '')}</td></tr>`
+      return `<tr><td><code>${inText(field)}</code></td><td><small>${place} ${optional}</small></td><td>${inText(schema.description ?? '')}</td></tr>`
     }),
   )
   const problems = row.problems.map((code) => `<code>${code}</code>`).join(' ')
-  return `<article id="${name}"><h3>${escape(row.summary)}</h3><p><code>${row.method} ${escape(row.path)}</code></p>
+  return `<article id="${name}"><h3>${inText(row.summary)}</h3><p><code>${row.method} ${inText(row.path)}</code></p>
 <table>${rows.join('')}</table>${problems && `<p><small>May refuse with ${problems}</small></p>`}</article>`
 }
 
-function escape(text: string): string {
+function inText(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -17,7 +17,9 @@ export function parseJson(bytes: Buffer): unknown {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes), refusePrototype)
   } catch (error) {
     if (error instanceof Problem) throw error
-    throw new Problem('request.malformed', { reason: error instanceof SyntaxError ? error.message : 'the body is not UTF-8' })
+    throw new Problem('request.malformed', {
+      reason: error instanceof SyntaxError ? error.message : 'the body is not UTF-8',
+    })
   }
 }
 

@@ -1,4 +1,12 @@
-import { commonProblems, fieldPlaces, getOperation, type Operation, operationNames, type ProblemCode, problems } from '@stowage/contract'
+import {
+  commonProblems,
+  fieldPlaces,
+  getOperation,
+  type Operation,
+  operationNames,
+  type ProblemCode,
+  problems,
+} from '@stowage/contract'
 import { z } from 'zod'
 
 type Json = Record<string, unknown>
@@ -8,12 +16,16 @@ export function openApiDocument(): Json {
   const paths: Record<string, Json> = {}
   for (const name of operationNames()) {
     const row = getOperation(name)
-    const place = (paths[row.path] ??= {})
-    place[row.method.toLowerCase()] = describe(name, row)
+    paths[row.path] = { ...paths[row.path], [row.method.toLowerCase()]: describe(name, row) }
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Stowage', version: '1', description: 'Keeps files safe for organizations, applications and agents.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Stowage',
+      version: '1',
+      description: 'Keeps files safe for organizations, applications and agents.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
     paths,
@@ -59,7 +71,12 @@ function describe(name: string, row: Operation): Json {
 
 function preconditions(row: Operation): Json[] {
   const headers = { idempotencyKey: 'Idempotency-Key', ifMatch: 'If-Match' }
-  return row.preconditions.map((each) => ({ name: headers[each], in: 'header', required: false, schema: { type: 'string' } }))
+  return row.preconditions.map((each) => ({
+    name: headers[each],
+    in: 'header',
+    required: false,
+    schema: { type: 'string' },
+  }))
 }
 
 function bodyOf(row: Operation, fields: readonly string[]): Json | undefined {
@@ -71,7 +88,13 @@ function bodyOf(row: Operation, fields: readonly string[]): Json | undefined {
         'multipart/form-data': { schema: { type: 'object', required: ['file'], properties: { file } } },
         'application/octet-stream': { schema: file },
         ...(row.action === 'assets.create' && {
-          'application/json': { schema: { type: 'object', required: ['content'], properties: { name: { type: 'string' }, content: { type: 'string' } } } },
+          'application/json': {
+            schema: {
+              type: 'object',
+              required: ['content'],
+              properties: { name: { type: 'string' }, content: { type: 'string' } },
+            },
+          },
         }),
       },
     }
@@ -93,7 +116,10 @@ function refusals(row: Operation): Json {
   return Object.fromEntries(
     [...byStatus].map(([status, ofStatus]) => [
       status,
-      { description: ofStatus.join(', '), content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+      {
+        description: ofStatus.join(', '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
     ]),
   )
 }

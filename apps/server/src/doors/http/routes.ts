@@ -20,8 +20,10 @@ export interface Door {
 
 /** Every row of the contract that carries no bytes becomes a route. */
 export function addRoutes(server: FastifyInstance, door: Door): void {
-  server.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: MAX_JSON_BYTES }, async (_request: unknown, body: Buffer) =>
-    body.length === 0 ? {} : parseJson(body),
+  server.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit: MAX_JSON_BYTES },
+    async (_request: unknown, body: Buffer) => (body.length === 0 ? {} : parseJson(body)),
   )
   for (const name of operationNames()) {
     const row = getOperation(name)
@@ -64,14 +66,17 @@ export function inputOf(row: Operation, request: FastifyRequest): Record<string,
 function bodyOf(request: FastifyRequest): Record<string, unknown> {
   const { body } = request
   if (body === undefined || body === null) return {}
-  if (typeof body !== 'object' || Array.isArray(body)) throw new Problem('request.malformed', { reason: 'the body must be a JSON object' })
+  if (typeof body !== 'object' || Array.isArray(body))
+    throw new Problem('request.malformed', { reason: 'the body must be a JSON object' })
   return body as Record<string, unknown>
 }
 
 function refuseStrangers(place: string, given: Record<string, unknown>, known: readonly string[]): void {
   const strangers = Object.keys(given).filter((field) => !known.includes(field))
   if (strangers.length === 0) return
-  throw new Problem('request.invalid', { errors: strangers.map((field) => ({ field, reason: `is not known in the ${place} of this request` })) })
+  throw new Problem('request.invalid', {
+    errors: strangers.map((field) => ({ field, reason: `is not known in the ${place} of this request` })),
+  })
 }
 
 function etagOf(name: OperationName, result: unknown): string | undefined {

@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { getOperation, operationNames } from '@stowage/contract'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import type { Logger } from 'pino'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
@@ -12,8 +18,8 @@ import type { SecretKeys } from '../../platform/secrets.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { sendProblem } from './call.ts'
 import { addContentRoute } from './content.ts'
-import { addServiceRoutes } from './service-routes.ts'
 import { addRoutes, type Door } from './routes.ts'
+import { addServiceRoutes } from './service-routes.ts'
 import { addUploadRoutes } from './uploads.ts'
 
 export interface HttpApp extends Omit<Door, 'publicUrl'> {
@@ -58,12 +64,17 @@ export async function startHttp(app: HttpApp, options: HttpOptions, log: Logger)
 function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyInstance {
   const server = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     genReqId: requestId,
     trustProxy: options.trustProxy?.split(',').map((address) => address.trim()) ?? false,
     routerOptions: { maxParamLength: 300 },
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     // A body may take as long as it needs, as long as it moves: the uploads room watches that.
     requestTimeout: 0,
     clientErrorHandler: refuseUnreadable,
@@ -94,7 +105,13 @@ function record(metrics: Metrics, request: FastifyRequest, reply: FastifyReply):
   const operation = request.routeOptions.config.operation ?? 'none'
   metrics.requests.observe({ operation, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
   request.log.info(
-    { operation, method: request.method, path: request.url.split('?')[0], status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+    {
+      operation,
+      method: request.method,
+      path: request.url.split('?')[0],
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    },
     'request',
   )
 }
@@ -112,7 +129,8 @@ function refuse(error: FastifyError, request: FastifyRequest, reply: FastifyRepl
 const fastifyProblems: Record<string, (error: FastifyError) => Problem> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new Problem('request.unsupportedType', { accepted: ['application/json'] }),
   FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem('request.tooLarge', { limitBytes: 1024 * 1024 }),
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new Problem('request.malformed', { reason: 'Content-Length does not match the body' }),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
+    new Problem('request.malformed', { reason: 'Content-Length does not match the body' }),
 }
 
 function problemFor(error: FastifyError, request: FastifyRequest): Problem {
@@ -123,7 +141,8 @@ function problemFor(error: FastifyError, request: FastifyRequest): Problem {
   if (known) return known(error)
   if (request.raw.destroyed && !request.raw.complete) return new Problem('request.aborted')
   // A form that breaks off, or anything else that the parsers call the sender's fault.
-  if (typeof error.statusCode === 'number' && error.statusCode < 500) return new Problem('request.malformed', { reason: error.message })
+  if (typeof error.statusCode === 'number' && error.statusCode < 500)
+    return new Problem('request.malformed', { reason: error.message })
   return new Problem('internal.error')
 }
 

@@ -11,7 +11,9 @@ export function addServiceRoutes(server: FastifyInstance, metrics: Metrics, pool
     await pool.query('select 1')
     return { status: 'ready' }
   })
-  server.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()))
+  server.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  )
   const document = JSON.stringify(openApiDocument())
   server.get('/openapi.json', async (_request, reply) => reply.type('application/json; charset=utf-8').send(document))
   const page = docsPage()

@@ -24,7 +24,14 @@ export function addUploadRoutes(server: FastifyInstance, door: Door, uploads: Up
   server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     await scope.register(multipart, {
-      limits: { fieldSize: MAX_FIELD_BYTES, fields: MAX_FIELDS, files: 1, parts: MAX_FIELDS + 1, fileSize: UNLIMITED, headerPairs: 50 },
+      limits: {
+        fieldSize: MAX_FIELD_BYTES,
+        fields: MAX_FIELDS,
+        files: 1,
+        parts: MAX_FIELDS + 1,
+        fileSize: UNLIMITED,
+        headerPairs: 50,
+      },
     })
     // The body stays a stream: it is read, once, by the room.
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
@@ -55,8 +62,10 @@ async function readIncoming(operation: Operation, request: FastifyRequest): Prom
   const query = queryFields(operation, request)
   if (request.isMultipart()) return readForm(operation, request, query)
   const type = headerOf(request, 'content-type')
-  if (operation === 'assets.create' && type !== undefined && /^application\/json\b/i.test(type)) return readText(request, query)
-  if (request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0) throw new Problem('upload.empty')
+  if (operation === 'assets.create' && type !== undefined && /^application\/json\b/i.test(type))
+    return readText(request, query)
+  if (request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0)
+    throw new Problem('upload.empty')
   return {
     fields: query,
     body: request.raw,
@@ -74,7 +83,9 @@ function queryFields(operation: Operation, request: FastifyRequest): Record<stri
   const query = singleValues(request.query)
   const strangers = Object.keys(query).filter((field) => !known.includes(field))
   if (strangers.length > 0) {
-    throw new Problem('request.invalid', { errors: strangers.map((field) => ({ field, reason: 'is not known in the query of this request' })) })
+    throw new Problem('request.invalid', {
+      errors: strangers.map((field) => ({ field, reason: 'is not known in the query of this request' })),
+    })
   }
   return Object.fromEntries(Object.entries(query).map(([field, text]) => [field, fieldValue(field, String(text))]))
 }
@@ -97,7 +108,8 @@ async function readText(request: FastifyRequest, query: Record<string, unknown>)
   }
   const body = parseJson(Buffer.concat(pieces))
   const { content, ...fields } = (body ?? {}) as Record<string, unknown>
-  if (typeof content !== 'string') throw new Problem('request.invalid', { errors: [{ field: 'content', reason: 'must be a text' }] })
+  if (typeof content !== 'string')
+    throw new Problem('request.invalid', { errors: [{ field: 'content', reason: 'must be a text' }] })
   const bytes = Buffer.from(content)
   if (bytes.length === 0) throw new Problem('upload.empty')
   return {
@@ -112,7 +124,11 @@ async function readText(request: FastifyRequest, query: Record<string, unknown>)
 }
 
 /** A form: the part named `file`, and fields before it or, as far as they only describe it, after it (RFC 7578). */
-async function readForm(operation: Operation, request: FastifyRequest, query: Record<string, unknown>): Promise<Incoming> {
+async function readForm(
+  operation: Operation,
+  request: FastifyRequest,
+  query: Record<string, unknown>,
+): Promise<Incoming> {
   const parts = request.parts({ preservePath: true } as never)[Symbol.asyncIterator]()
   const fields: Record<string, unknown> = { ...query }
   for (let next = await nextPart(parts); next; next = await nextPart(parts)) {
@@ -147,18 +163,33 @@ async function nextPart(parts: Parts): Promise<Multipart | undefined> {
   }
 }
 
-function addField(operation: Operation, fields: Record<string, unknown>, part: Extract<Multipart, { type: 'field' }>): void {
+function addField(
+  operation: Operation,
+  fields: Record<string, unknown>,
+  part: Extract<Multipart, { type: 'field' }>,
+): void {
   const field = part.fieldname
   const known = fieldPlaces(getOperation(operation)).query
-  const reason = !known.includes(field) ? 'is not known in this form' : field in fields ? 'is there more than once' : part.valueTruncated ? 'is too long' : undefined
+  const reason = !known.includes(field)
+    ? 'is not known in this form'
+    : field in fields
+      ? 'is there more than once'
+      : part.valueTruncated
+        ? 'is too long'
+        : undefined
   if (reason) throw new Problem('request.invalid', { errors: [{ field, reason }] })
   fields[field] = fieldValue(field, String(part.value))
 }
 
-async function readLate(operation: Operation, parts: Parts, before: Record<string, unknown>): Promise<Record<string, unknown>> {
+async function readLate(
+  operation: Operation,
+  parts: Parts,
+  before: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
   const all = { ...before }
   for (let next = await nextPart(parts); next; next = await nextPart(parts)) {
-    if (next.type === 'file') throw new Problem('request.invalid', { errors: [{ field: 'file', reason: 'is there more than once' }] })
+    if (next.type === 'file')
+      throw new Problem('request.invalid', { errors: [{ field: 'file', reason: 'is there more than once' }] })
     addField(operation, all, next)
   }
   return Object.fromEntries(Object.entries(all).filter(([field]) => !(field in before)))
@@ -174,6 +205,7 @@ function digestOf(request: FastifyRequest): string | undefined {
   const header = headerOf(request, 'repr-digest') ?? headerOf(request, 'content-digest')
   if (header === undefined) return undefined
   const read = parseDigestField(header)
-  if ('malformed' in read) throw new Problem('request.invalid', { errors: [{ field: 'Repr-Digest', reason: read.malformed }] })
+  if ('malformed' in read)
+    throw new Problem('request.invalid', { errors: [{ field: 'Repr-Digest', reason: read.malformed }] })
   return read.digests['sha-256']
 }

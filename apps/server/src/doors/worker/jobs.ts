@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { newUuid } from '../../domain/id.ts'
-import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { lockAssetRow } from '../../features/assets/room.ts'
+import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
 import { pruneByRule } from '../../features/versions/room.ts'
@@ -31,7 +31,12 @@ const MAX_ATTEMPTS = 8
 export const jobs = {
   reap: async (worker: Jobs): Promise<number> => {
     const found = await find<{ tenant_id: string; id: string }>(worker, 'select * from api.due_copies($1)', [AT_ONCE])
-    return countDone(worker, 'reap', found, async (copy) => (await reapCopy(worker.reaper, copy.tenant_id, copy.id)) === 'gone')
+    return countDone(
+      worker,
+      'reap',
+      found,
+      async (copy) => (await reapCopy(worker.reaper, copy.tenant_id, copy.id)) === 'gone',
+    )
   },
   expire: async (worker: Jobs): Promise<number> => {
     const found = await find<{ tenant_id: string; id: string }>(worker, 'select * from api.due_assets($1)', [AT_ONCE])
@@ -40,7 +45,9 @@ export const jobs = {
   seal: async (worker: Jobs): Promise<number> => {
     const tenants = await find<{ unsealed_tenants: string }>(worker, 'select * from api.unsealed_tenants()', [])
     return countDone(worker, 'seal', tenants, async ({ unsealed_tenants: tenantId }) => {
-      const head = await worker.inTenant(tenantId, (db) => sealEvents(db, tenantId, worker.auditSigning, worker.clock()))
+      const head = await worker.inTenant(tenantId, (db) =>
+        sealEvents(db, tenantId, worker.auditSigning, worker.clock()),
+      )
       if (head) await worker.keepHead(head)
       return head !== undefined
     })
@@ -54,7 +61,9 @@ export const jobs = {
   },
   tidy: async (worker: Jobs): Promise<number> => {
     const tenants = await find<{ all_tenants: string }>(worker, 'select * from api.all_tenants()', [])
-    return countDone(worker, 'tidy', tenants, ({ all_tenants: tenantId }) => worker.inTenant(tenantId, (db) => tidy(db, tenantId)))
+    return countDone(worker, 'tidy', tenants, ({ all_tenants: tenantId }) =>
+      worker.inTenant(tenantId, (db) => tidy(db, tenantId)),
+    )
   },
   steps: async (worker: Jobs): Promise<number> => {
     const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [AT_ONCE])
@@ -69,7 +78,12 @@ async function find<Row extends object>(worker: Jobs, text: string, values: unkn
 }
 
 /** One item that fails is logged and left for the next run; the others go on. */
-async function countDone<Item>(worker: Jobs, job: string, items: readonly Item[], run: (item: Item) => Promise<boolean>): Promise<number> {
+async function countDone<Item>(
+  worker: Jobs,
+  job: string,
+  items: readonly Item[],
+  run: (item: Item) => Promise<boolean>,
+): Promise<number> {
   let done = 0
   for (const item of items) {
     try {
@@ -95,8 +109,16 @@ async function expireOne(worker: Jobs, tenantId: string, assetId: string): Promi
 
 /** Answers that no repeated request can want any more, and counted URLs that have expired. */
 async function tidy(db: Db, tenantId: string): Promise<boolean> {
-  const answers = await db.deleteFrom('idempotency').where('tenant_id', '=', tenantId).where('expires_at', '<', sql<Date>`now()`).executeTakeFirst()
-  const urls = await db.deleteFrom('signed_url').where('tenant_id', '=', tenantId).where('expires_at', '<', sql<Date>`now()`).executeTakeFirst()
+  const answers = await db
+    .deleteFrom('idempotency')
+    .where('tenant_id', '=', tenantId)
+    .where('expires_at', '<', sql<Date>`now()`)
+    .executeTakeFirst()
+  const urls = await db
+    .deleteFrom('signed_url')
+    .where('tenant_id', '=', tenantId)
+    .where('expires_at', '<', sql<Date>`now()`)
+    .executeTakeFirst()
   return answers.numDeletedRows + urls.numDeletedRows > 0n
 }
 
@@ -156,5 +178,7 @@ async function failStep(db: Db, step: StepId, error: string): Promise<void> {
   await sql`update step set attempts = attempts + 1, error = ${error.slice(0, 500)}, updated_at = now(),
       state = case when attempts + 1 >= ${MAX_ATTEMPTS} then 'dead' else 'waiting' end,
       due_at = now() + make_interval(secs => power(2, attempts) * (0.5 + random()))
-    where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name}`.execute(db)
+    where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name}`.execute(
+    db,
+  )
 }

@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import { PgBoss } from 'pg-boss'
-import type { Connection } from '../../platform/database/connect.ts'
+import type { Logger } from 'pino'
 import { withClient } from '../../platform/database/client.ts'
+import type { Connection } from '../../platform/database/connect.ts'
 import { SWEEP_ROLE } from '../../platform/database/roles.ts'
 import { type JobName, type Jobs, jobs } from './jobs.ts'
 
@@ -18,7 +18,8 @@ export async function prepareSchedule(owner: Connection): Promise<void> {
   await boss.start()
   try {
     for (const name of scheduled) {
-      if (!(await boss.getQueue(name))) await boss.createQueue(name, { policy: 'singleton', expireInSeconds: 300, retryLimit: 0 })
+      if (!(await boss.getQueue(name)))
+        await boss.createQueue(name, { policy: 'singleton', expireInSeconds: 300, retryLimit: 0 })
       await boss.schedule(name, EVERY_MINUTE)
     }
   } finally {
@@ -37,7 +38,14 @@ export async function prepareSchedule(owner: Connection): Promise<void> {
  * @returns stops taking work and waits for what is running
  */
 export async function startWorker(worker: Jobs, sweep: Connection, log: Logger): Promise<() => Promise<void>> {
-  const boss = new PgBoss({ ...sweep, schema: SCHEMA, migrate: false, createSchema: false, max: 2, cronMonitorIntervalSeconds: 30 })
+  const boss = new PgBoss({
+    ...sweep,
+    schema: SCHEMA,
+    migrate: false,
+    createSchema: false,
+    max: 2,
+    cronMonitorIntervalSeconds: 30,
+  })
   boss.on('error', (error) => log.warn({ err: error }, 'the schedule had to wait'))
   await boss.start()
   for (const name of scheduled) await boss.work(name, { pollingIntervalSeconds: 5 }, () => jobs[name](worker))

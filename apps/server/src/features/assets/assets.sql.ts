@@ -1,10 +1,12 @@
 import { type Selectable, type SqlBool, sql, type Updateable } from 'kysely'
-import type { Db } from '../../platform/database/connect.ts'
+import { type Db, send } from '../../platform/database/connect.ts'
 import type { AssetAccessTable, AssetTable } from '../../platform/database/tables.ts'
 
 /** All SQL of the assets room. Who sees which row is the policies' business; nothing here repeats it. */
 
-export type AssetRow = Selectable<AssetTable> & { [Field in 'downloads' | 'last_at']: Selectable<AssetAccessTable>[Field] | null }
+export type AssetRow = Selectable<AssetTable> & {
+  [Field in 'downloads' | 'last_at']: Selectable<AssetAccessTable>[Field] | null
+}
 
 function assets(db: Db, tenantId: string) {
   return db
@@ -23,7 +25,13 @@ export function findAsset(db: Db, tenantId: string, id: string): Promise<AssetRo
 
 /** Locks the asset's row until the transaction ends (R11: guard, asset, object, copy). */
 export function lockAsset(db: Db, tenantId: string, id: string) {
-  return db.selectFrom('asset').selectAll().where('tenant_id', '=', tenantId).where('id', '=', id).forUpdate().executeTakeFirst()
+  return db
+    .selectFrom('asset')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
 }
 
 export interface AssetFilter {
@@ -45,7 +53,12 @@ export interface AssetFilter {
   createdBefore?: string | undefined
 }
 
-export const sortColumns = { createdAt: 'created_at', updatedAt: 'updated_at', name: 'name', sizeBytes: 'size_bytes' } as const
+export const sortColumns = {
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+  name: 'name',
+  sizeBytes: 'size_bytes',
+} as const
 
 export interface AssetOrder {
   sort: keyof typeof sortColumns
@@ -81,8 +94,10 @@ export function findAssets(db: Db, tenantId: string, filter: AssetFilter, order:
     query = query.where(sql<SqlBool>`(asset.folder = ${filter.folder} or asset.folder ^@ ${below})`)
   }
   if (filter.namePrefix !== undefined) query = query.where(sql<SqlBool>`asset.name ^@ ${filter.namePrefix}`)
-  if (filter.createdAfter !== undefined) query = query.where(sql<SqlBool>`asset.created_at >= ${filter.createdAfter}::timestamptz`)
-  if (filter.createdBefore !== undefined) query = query.where(sql<SqlBool>`asset.created_at < ${filter.createdBefore}::timestamptz`)
+  if (filter.createdAfter !== undefined)
+    query = query.where(sql<SqlBool>`asset.created_at >= ${filter.createdAfter}::timestamptz`)
+  if (filter.createdBefore !== undefined)
+    query = query.where(sql<SqlBool>`asset.created_at < ${filter.createdBefore}::timestamptz`)
   const tag = filter.tag
   if (tag !== undefined) {
     query = query.where((has) =>
@@ -98,20 +113,30 @@ export function findAssets(db: Db, tenantId: string, filter: AssetFilter, order:
   const column = `asset.${sortColumns[order.sort]}` as const
   if (order.after) {
     const compare = sql.raw(order.order === 'desc' ? '<' : '>')
-    const type = sql.raw({ createdAt: 'timestamptz', updatedAt: 'timestamptz', name: 'text', sizeBytes: 'bigint' }[order.sort])
-    query = query.where(sql<SqlBool>`(${sql.ref(column)}, asset.id) ${compare} (${order.after.value}::${type}, ${order.after.id}::uuid)`)
+    const type = sql.raw(
+      { createdAt: 'timestamptz', updatedAt: 'timestamptz', name: 'text', sizeBytes: 'bigint' }[order.sort],
+    )
+    query = query.where(
+      sql<SqlBool>`(${sql.ref(column)}, asset.id) ${compare} (${order.after.value}::${type}, ${order.after.id}::uuid)`,
+    )
   }
   return query.orderBy(column, order.order).orderBy('asset.id', order.order).limit(order.limit).execute()
 }
 
-export async function updateAsset(db: Db, tenantId: string, id: string, changes: Updateable<AssetTable>, at: Date): Promise<boolean> {
-  const changed = await db
+export async function updateAsset(
+  db: Db,
+  tenantId: string,
+  id: string,
+  changes: Updateable<AssetTable>,
+  at: Date,
+): Promise<boolean> {
+  const statement = db
     .updateTable('asset')
     .set({ ...changes, updated_at: at })
     .where('tenant_id', '=', tenantId)
     .where('id', '=', id)
-    .executeTakeFirst()
-  return changed.numUpdatedRows === 1n
+    .returning('id')
+  return (await send(db, statement)).length === 1
 }
 
 export async function replaceTags(db: Db, tenantId: string, assetId: string, tags: readonly string[]): Promise<void> {
@@ -121,8 +146,9 @@ export async function replaceTags(db: Db, tenantId: string, assetId: string, tag
 
 export async function insertTags(db: Db, tenantId: string, assetId: string, tags: readonly string[]): Promise<void> {
   if (tags.length === 0) return
-  await sql`insert into asset_tag (tenant_id, asset_id, tag)
-    select ${tenantId}, ${assetId}, tag from unnest(${tags}::text[]) as tag on conflict do nothing`.execute(db)
+  const statement = sql`insert into asset_tag (tenant_id, asset_id, tag)
+    select ${tenantId}, ${assetId}, tag from unnest(${tags}::text[]) as tag on conflict do nothing`
+  await send(db, statement)
 }
 
 export function findCopies(db: Db, tenantId: string, assetId: string) {

@@ -38,7 +38,9 @@ async function releaseCopies(db: Db, removed: readonly RemovedVersion[], delaySe
   let bytes = 0
   for (const [, version] of [...places].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { rows } = await sql<{ released: number }>`
-      select api.release_copies(${version.sha256}, ${version.scope}, make_interval(secs => ${delaySeconds})) as released`.execute(db)
+      select api.release_copies(${version.sha256}, ${version.scope}, make_interval(secs => ${delaySeconds})) as released`.execute(
+      db,
+    )
     bytes += (rows[0]?.released ?? 0) * version.size_bytes
   }
   return bytes
@@ -55,7 +57,12 @@ export async function purgeAsset(db: Db, tenantId: string, assetId: string, rele
 }
 
 /** What changes in an organization's usage is a row of its own, which no other request touches (R6). */
-export async function recordUsage(db: Db, tenantId: string, id: string, change: { bytes: number; files: number; storedBytes: number }) {
+export async function recordUsage(
+  db: Db,
+  tenantId: string,
+  id: string,
+  change: { bytes: number; files: number; storedBytes: number },
+) {
   await db
     .insertInto('usage_delta')
     .values({ tenant_id: tenantId, id, bytes: change.bytes, files: change.files, stored_bytes: change.storedBytes })

@@ -69,7 +69,13 @@ export function assetHandlers(options: AssetsOptions) {
       // An expiry that has passed would send it straight back.
       const expired = asset.expires_at !== null && asset.expires_at <= context.now
       const changes = { state: asset.state_before ?? 'active', state_before: null, trashed_at: null, purge_after: null }
-      await rows.updateAsset(context.db, context.tenantId, asset.id, { ...changes, ...(expired && { expires_at: null }) }, context.now)
+      await rows.updateAsset(
+        context.db,
+        context.tenantId,
+        asset.id,
+        { ...changes, ...(expired && { expires_at: null }) },
+        context.now,
+      )
       return showAsset(context, await getAsset(context, assetId))
     },
   } satisfies { [Name in `assets.${'list' | 'get' | 'update' | 'delete' | 'restore'}`]: Handler<Name> }
@@ -93,7 +99,8 @@ export type LockedAsset = NonNullable<Awaited<ReturnType<typeof rows.lockAsset>>
 export async function lockAsset(context: Context, assetId: string): Promise<LockedAsset> {
   const asset = await rows.lockAsset(context.db, context.tenantId, toUuid(assetId))
   if (asset) {
-    if (context.ifMatch !== undefined && !ifMatch(context.ifMatch, { etag: assetEtag(asset) })) throw new Problem('precondition.failed')
+    if (context.ifMatch !== undefined && !ifMatch(context.ifMatch, { etag: assetEtag(asset) }))
+      throw new Problem('precondition.failed')
     return asset
   }
   // FOR UPDATE asks the policy for changing as well: look whether it is there to be read.
@@ -125,7 +132,11 @@ async function trash(context: Context, asset: LockedAsset, trashDays: number): P
 
 async function purgeNow(context: Context, id: string, releaseDelaySeconds: number): Promise<void> {
   const freed = await purgeAsset(context.db, context.tenantId, id, releaseDelaySeconds)
-  await recordUsage(context.db, context.tenantId, newUuid(), { bytes: -freed.bytes, files: -1, storedBytes: -freed.storedBytes })
+  await recordUsage(context.db, context.tenantId, newUuid(), {
+    bytes: -freed.bytes,
+    files: -1,
+    storedBytes: -freed.storedBytes,
+  })
 }
 
 function changesOf(context: Context, asset: LockedAsset, input: Parsed<'assets.update'>) {

@@ -23,7 +23,11 @@ export function showAsset(context: Pick<Context, 'origin'>, row: AssetRow): Asse
     visibility,
     state: row.state as Asset['state'],
     processingState: row.scan === 'pending' ? 'processing' : row.scan === 'error' ? 'failed' : 'ready',
-    scan: { status: row.scan as Asset['scan']['status'], reason: row.scan_reason, text: scanText(row.scan, row.scan_reason) },
+    scan: {
+      status: row.scan as Asset['scan']['status'],
+      reason: row.scan_reason,
+      text: scanText(row.scan, row.scan_reason),
+    },
     ownerId: row.owner_id === null ? null : toId(row.owner_kind === 'user' ? 'member' : 'apiKey', row.owner_id),
     projectId: row.project_id,
     folder: row.folder,

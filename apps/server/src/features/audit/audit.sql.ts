@@ -34,7 +34,9 @@ export async function findEvents(
     .$if(filter.requestId !== undefined, (query) => query.where('request_id', '=', filter.requestId as string))
     .$if(filter.after !== undefined, (query) => query.where(sql<SqlBool>`at >= ${filter.after}::timestamptz`))
     .$if(filter.before !== undefined, (query) => query.where(sql<SqlBool>`at < ${filter.before}::timestamptz`))
-    .$if(from !== undefined, (query) => query.where(sql<SqlBool>`(at, id) < (${from?.at}::timestamptz, ${from?.id}::uuid)`))
+    .$if(from !== undefined, (query) =>
+      query.where(sql<SqlBool>`(at, id) < (${from?.at}::timestamptz, ${from?.id}::uuid)`),
+    )
     .orderBy('at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)
@@ -47,7 +49,11 @@ function personId(body: string): string {
   return (JSON.parse(body) as { person?: { id?: string } }).person?.id ?? ''
 }
 
-async function findAddresses(db: Db, tenantId: string, events: readonly { body: string }[]): Promise<Map<string, string | null>> {
+async function findAddresses(
+  db: Db,
+  tenantId: string,
+  events: readonly { body: string }[],
+): Promise<Map<string, string | null>> {
   const ids = [...new Set(events.map((event) => personId(event.body)))].filter((id) => id !== '')
   if (ids.length === 0) return new Map()
   const rows = await db
@@ -71,18 +77,32 @@ export function findBatches(db: Db, tenantId: string, after: number, limit: numb
 }
 
 export function findLastBatch(db: Db, tenantId: string) {
-  return db.selectFrom('audit_batch').selectAll().where('tenant_id', '=', tenantId).orderBy('n', 'desc').limit(1).executeTakeFirst()
+  return db
+    .selectFrom('audit_batch')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .orderBy('n', 'desc')
+    .limit(1)
+    .executeTakeFirst()
 }
 
 export function findBatchEvents(db: Db, tenantId: string, n: number) {
-  return db.selectFrom('audit_event').selectAll().where('tenant_id', '=', tenantId).where('batch', '=', n).orderBy('id').execute()
+  return db
+    .selectFrom('audit_event')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('batch', '=', n)
+    .orderBy('id')
+    .execute()
 }
 
 /** Batch numbers that events carry although no such batch is there. */
 export async function findLostBatches(db: Db, tenantId: string): Promise<number[]> {
   const { rows } = await sql<{ batch: number }>`select distinct e.batch from audit_event e
     where e.tenant_id = ${tenantId} and e.batch is not null
-      and not exists (select from audit_batch b where b.tenant_id = e.tenant_id and b.n = e.batch) limit 100`.execute(db)
+      and not exists (select from audit_batch b where b.tenant_id = e.tenant_id and b.n = e.batch) limit 100`.execute(
+    db,
+  )
   return rows.map((row) => row.batch)
 }
 
@@ -98,7 +118,9 @@ export async function countUnsealed(db: Db, tenantId: string): Promise<number> {
 
 /** One sealer at a time in an organization, on whichever node; the lock ends with the transaction. */
 export async function tryToLockChain(db: Db, tenantId: string): Promise<boolean> {
-  const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${tenantId}, 4701)) as locked`.execute(db)
+  const { rows } = await sql<{
+    locked: boolean
+  }>`select pg_try_advisory_xact_lock(hashtextextended(${tenantId}, 4701)) as locked`.execute(db)
   return rows[0]?.locked === true
 }
 
@@ -113,7 +135,11 @@ export function findUnsealed(db: Db, tenantId: string, limit: number) {
     .execute()
 }
 
-export async function insertBatch(db: Db, row: Insertable<AuditBatchTable>, eventIds: readonly string[]): Promise<void> {
+export async function insertBatch(
+  db: Db,
+  row: Insertable<AuditBatchTable>,
+  eventIds: readonly string[],
+): Promise<void> {
   await db.insertInto('audit_batch').values(row).execute()
   await db
     .updateTable('audit_event')

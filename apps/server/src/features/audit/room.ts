@@ -41,7 +41,10 @@ function shown(row: EventRow): Output<'auditEvents.list'>['items'][number] {
     at: row.at.toISOString(),
     action: row.action,
     outcome: row.outcome as 'allowed',
-    principal: { kind: row.principal_kind, id: row.principal_id && toId(row.principal_kind === 'user' ? 'member' : 'apiKey', row.principal_id) },
+    principal: {
+      kind: row.principal_kind,
+      id: row.principal_id && toId(row.principal_kind === 'user' ? 'member' : 'apiKey', row.principal_id),
+    },
     subject: row.subject,
     requestId: row.request_id,
     problem: body.problem,

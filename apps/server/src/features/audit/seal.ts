@@ -17,7 +17,12 @@ export interface SealedHead {
  * Chains an organization's events that are in no batch yet, in whatever order they were committed, as one signed
  * batch. Runs in the service's own transaction; undefined when there is nothing to seal or another node is at it.
  */
-export async function sealEvents(db: Db, tenantId: string, signing: SecretKeys, now: Date): Promise<SealedHead | undefined> {
+export async function sealEvents(
+  db: Db,
+  tenantId: string,
+  signing: SecretKeys,
+  now: Date,
+): Promise<SealedHead | undefined> {
   if (!(await rows.tryToLockChain(db, tenantId))) return undefined
   const events = await rows.findUnsealed(db, tenantId, EVENTS_PER_BATCH)
   if (events.length === 0) return undefined
@@ -49,5 +54,11 @@ export async function sealEvents(db: Db, tenantId: string, signing: SecretKeys, 
     batch,
     events.map((event) => event.id),
   )
-  return { tenantId, n: link.n, head: head.toString('hex'), keyId: signing.current.id, signature: signature.toString('hex') }
+  return {
+    tenantId,
+    n: link.n,
+    head: head.toString('hex'),
+    keyId: signing.current.id,
+    signature: signature.toString('hex'),
+  }
 }

@@ -23,7 +23,8 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
   let events = 0
   for (let page = await rows.findBatches(db, tenantId, 0, BATCHES_AT_ONCE); page.length > 0; ) {
     for (const batch of page) {
-      if (batch.n !== lastN + 1 && batch.kind !== 'checkpoint') faults.push(faultOf(batch.n, `batch ${lastN + 1} is missing`))
+      if (batch.n !== lastN + 1 && batch.kind !== 'checkpoint')
+        faults.push(faultOf(batch.n, `batch ${lastN + 1} is missing`))
       const expected = previous ?? (batch.kind === 'checkpoint' ? batch.previous : GENESIS)
       if (!expected.equals(batch.previous)) faults.push(faultOf(batch.n, 'does not follow the batch before it'))
       const checked = await checkBatch(db, tenantId, batch, signing)
@@ -35,7 +36,8 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
     }
     page = await rows.findBatches(db, tenantId, lastN, BATCHES_AT_ONCE)
   }
-  for (const lost of await rows.findLostBatches(db, tenantId)) faults.push(faultOf(lost, 'the batch of some events is missing'))
+  for (const lost of await rows.findLostBatches(db, tenantId))
+    faults.push(faultOf(lost, 'the batch of some events is missing'))
   return {
     intact: faults.length === 0,
     batches,
@@ -48,7 +50,12 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
 
 type BatchRow = Awaited<ReturnType<typeof rows.findBatches>>[number]
 
-async function checkBatch(db: Db, tenantId: string, batch: BatchRow, signing: SecretKeys): Promise<{ faults: Fault[]; events: number }> {
+async function checkBatch(
+  db: Db,
+  tenantId: string,
+  batch: BatchRow,
+  signing: SecretKeys,
+): Promise<{ faults: Fault[]; events: number }> {
   const faults: Fault[] = []
   const link = {
     tenantId,
@@ -62,14 +69,22 @@ async function checkBatch(db: Db, tenantId: string, batch: BatchRow, signing: Se
   const head = headOf(link)
   if (!head.equals(batch.head)) faults.push(faultOf(batch.n, 'its head is not the hash of what it says'))
   const publicKey = signing.publicKeys.get(batch.key_id)
-  if (!publicKey || !isSigned(head, batch.signature, publicKey)) faults.push(faultOf(batch.n, 'its signature does not hold'))
+  if (!publicKey || !isSigned(head, batch.signature, publicKey))
+    faults.push(faultOf(batch.n, 'its signature does not hold'))
   if (batch.kind === 'checkpoint') return { faults, events: 0 }
   const events = await rows.findBatchEvents(db, tenantId, batch.n)
-  if (events.length !== batch.count) faults.push(faultOf(batch.n, `has ${events.length} events, sealed were ${batch.count}`))
-  if (!rootOf(events.map((event) => event.body)).equals(batch.root)) faults.push(faultOf(batch.n, 'its events are not those that were sealed'))
+  if (events.length !== batch.count)
+    faults.push(faultOf(batch.n, `has ${events.length} events, sealed were ${batch.count}`))
+  if (!rootOf(events.map((event) => event.body)).equals(batch.root))
+    faults.push(faultOf(batch.n, 'its events are not those that were sealed'))
   for (const event of events) {
     const stray = strayColumn(event, event.body)
-    if (stray) faults.push({ batch: batch.n, eventId: toId('auditEvent', event.id), fault: `${stray} differs from the event's text` })
+    if (stray)
+      faults.push({
+        batch: batch.n,
+        eventId: toId('auditEvent', event.id),
+        fault: `${stray} differs from the event's text`,
+      })
   }
   return { faults, events: events.length }
 }

@@ -32,7 +32,12 @@ export interface Placed {
  * A version, its verdict, and the live copy to read it from: its own before a shared one, then the placement that ranks
  * first (R1). One statement; the policies decide whether there is anything to find.
  */
-export async function findContent(db: Db, tenantId: string, assetId: string, n: number | null): Promise<Placed | undefined> {
+export async function findContent(
+  db: Db,
+  tenantId: string,
+  assetId: string,
+  n: number | null,
+): Promise<Placed | undefined> {
   const { rows } = await sql<Placed>`
     select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
       v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
@@ -64,12 +69,21 @@ export async function findSmallBytes(db: Db, tenantId: string, copyId: string): 
 }
 
 export async function assetExists(db: Db, tenantId: string, assetId: string): Promise<boolean> {
-  const row = await db.selectFrom('asset').select('id').where('tenant_id', '=', tenantId).where('id', '=', assetId).executeTakeFirst()
+  const row = await db
+    .selectFrom('asset')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', assetId)
+    .executeTakeFirst()
   return row !== undefined
 }
 
 /** Adds downloads to the counters, sorted so that two nodes never wait for each other crosswise. */
-export async function addDownloads(db: Db, tenantId: string, downloads: readonly { assetId: string; count: number; lastAt: Date }[]) {
+export async function addDownloads(
+  db: Db,
+  tenantId: string,
+  downloads: readonly { assetId: string; count: number; lastAt: Date }[],
+) {
   await sql`insert into asset_access as known (tenant_id, asset_id, downloads, last_at)
     select ${tenantId}, row.asset_id, row.count, row.last_at
     from jsonb_to_recordset(${JSON.stringify(downloads.map((each) => ({ asset_id: each.assetId, count: each.count, last_at: each.lastAt })))}::jsonb)
@@ -77,5 +91,7 @@ export async function addDownloads(db: Db, tenantId: string, downloads: readonly
     where exists (select from asset where tenant_id = ${tenantId} and id = row.asset_id)
     order by row.asset_id
     on conflict (tenant_id, asset_id) do update
-      set downloads = known.downloads + excluded.downloads, last_at = greatest(known.last_at, excluded.last_at)`.execute(db)
+      set downloads = known.downloads + excluded.downloads, last_at = greatest(known.last_at, excluded.last_at)`.execute(
+    db,
+  )
 }

@@ -72,8 +72,11 @@ async function getContent(context: Context, input: Parsed<'assets.content'>): Pr
 
 async function contentOf(delivery: Delivery, context: Context, found: Placed): Promise<Content> {
   if (found.copy_id === null) throw new Problem('content.missing')
-  const keys = found.encrypted ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope) : undefined
-  const bytes = found.store_id === DATABASE_STORE ? await findSmallBytes(context.db, context.tenantId, found.copy_id) : undefined
+  const keys = found.encrypted
+    ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope)
+    : undefined
+  const bytes =
+    found.store_id === DATABASE_STORE ? await findSmallBytes(context.db, context.tenantId, found.copy_id) : undefined
   const source = { delivery, tenantId: context.tenantId, found, keys, bytes }
   return {
     assetId: found.asset_id,
@@ -103,7 +106,8 @@ interface Source {
 async function openContent(source: Source, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable> {
   const { delivery, found } = source
   try {
-    if (found.store_id === DATABASE_STORE) return Readable.from([await smallContent(source, range)], { objectMode: false })
+    if (found.store_id === DATABASE_STORE)
+      return Readable.from([await smallContent(source, range)], { objectMode: false })
     return await openCopy(source, found, range, signal)
   } catch (error) {
     // The copy was released since it was looked up; another one may be live now.
@@ -123,7 +127,12 @@ async function smallContent({ found, keys, bytes }: Source, range: ByteRange | u
   return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
 }
 
-async function openCopy(source: Source, found: Placed, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable> {
+async function openCopy(
+  source: Source,
+  found: Placed,
+  range: ByteRange | undefined,
+  signal: AbortSignal,
+): Promise<Readable> {
   const store = source.delivery.stores.get(found.store_id as string)
   if (!store) throw new StoreError('unavailable', `the store ${found.store_id} is not configured`)
   const { body } = await store.get(found.key as string, {

@@ -1,5 +1,5 @@
-import type { Db } from '../../platform/database/connect.ts'
 import { newUuid } from '../../domain/id.ts'
+import type { Db } from '../../platform/database/connect.ts'
 import { lockAssetRow, purgeAsset, recordUsage, shareHoldGuard, updateAsset } from '../assets/room.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -1,4 +1,5 @@
 import { newUuid, toUuid } from '../../domain/id.ts'
+import { principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { deriveSigningKey, type SignedUrlRefusal, signUrl, verifySignedUrl } from '../../domain/signed-url.ts'
 import type { Credential } from '../../platform/enter.ts'
@@ -15,7 +16,10 @@ export function sharingHandlers(signing: SecretKeys) {
       requireManage(context, asset, 'assets.share')
       if (asset.state === 'trashed') throw new Problem('asset.trashed')
       if (asset.state === 'quarantined') throw new Problem('asset.quarantined')
-      if (input.version !== undefined && !(await rows.versionExists(context.db, context.tenantId, asset.id, input.version))) {
+      if (
+        input.version !== undefined &&
+        !(await rows.versionExists(context.db, context.tenantId, asset.id, input.version))
+      ) {
         throw new Problem('version.notFound')
       }
       const expiresAt = new Date(Math.floor(context.now.getTime() / 1000) * 1000 + input.expiresInSeconds * 1000)
@@ -31,7 +35,9 @@ export function sharingHandlers(signing: SecretKeys) {
             maker: makerOf(context),
             ...(input.disposition && { disposition: input.disposition }),
             ...(input.version !== undefined && { version: String(input.version) }),
-            ...(input.maxDownloads !== undefined && { use: await countUses(context, asset.id, input.maxDownloads, expiresAt) }),
+            ...(input.maxDownloads !== undefined && {
+              use: await countUses(context, asset.id, input.maxDownloads, expiresAt),
+            }),
           },
           keyId: signing.current.id,
           key: deriveSigningKey(signing.current.secret, context.tenantId, signing.current.id),
@@ -51,7 +57,7 @@ export function sharingHandlers(signing: SecretKeys) {
 
 function makerOf(context: Context): string {
   const { principal } = context
-  return `${principal.id === principal.keyId ? 'key' : 'user'}.${principal.id}`
+  return `${principalKind(principal)}.${principal.id}`
 }
 
 async function countUses(context: Context, assetId: string, maxUses: number, expiresAt: Date): Promise<string> {

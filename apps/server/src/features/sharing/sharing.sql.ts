@@ -3,7 +3,10 @@ import type { Db } from '../../platform/database/connect.ts'
 
 /** All SQL of the sharing room. */
 
-export function insertCountedUrl(db: Db, row: { tenant_id: string; id: string; asset_id: string; max_uses: number; expires_at: Date }) {
+export function insertCountedUrl(
+  db: Db,
+  row: { tenant_id: string; id: string; asset_id: string; max_uses: number; expires_at: Date },
+) {
   return db.insertInto('signed_url').values(row).execute()
 }
 

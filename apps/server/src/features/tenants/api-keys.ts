@@ -30,7 +30,8 @@ export const apiKeyHandlers = {
     const memberId = input.userId === undefined ? null : await memberOf(context, tenantId, input.userId)
     const { secret, prefix, hash } = newSecret()
     const id = newUuid()
-    const expiresAt = input.expiresInSeconds === undefined ? null : new Date(context.now.getTime() + input.expiresInSeconds * 1000)
+    const expiresAt =
+      input.expiresInSeconds === undefined ? null : new Date(context.now.getTime() + input.expiresInSeconds * 1000)
     await rows.insertApiKey(context.db, {
       tenant_id: tenantId,
       id,
@@ -46,13 +47,23 @@ export const apiKeyHandlers = {
     return { id: toId('apiKey', id), secret, prefix, expiresAt: expiresAt?.toISOString() ?? null }
   },
   'apiKeys.list': async (context, { limit, cursor }) => {
-    const found = await rows.findApiKeys(context.db, context.tenantId, idAfter(context, { list: 'apiKeys' }, cursor), limit + 1)
+    const found = await rows.findApiKeys(
+      context.db,
+      context.tenantId,
+      idAfter(context, { list: 'apiKeys' }, cursor),
+      limit + 1,
+    )
     return pageOf(context, { list: 'apiKeys' }, limit, found, shown, (row) => [row.id])
   },
   'apiKeys.rotate': async (context, { keyId, overlapSeconds }) => {
     const key = await getKey(context, keyId)
     const { secret, prefix, hash } = newSecret()
-    await rows.expireCredentials(context.db, context.tenantId, key.id, new Date(context.now.getTime() + overlapSeconds * 1000))
+    await rows.expireCredentials(
+      context.db,
+      context.tenantId,
+      key.id,
+      new Date(context.now.getTime() + overlapSeconds * 1000),
+    )
     await rows.insertCredential(context.db, { hash, tenant_id: context.tenantId, key_id: key.id })
     await rows.setApiKeyPrefix(context.db, context.tenantId, key.id, prefix)
     return { id: keyId, secret, prefix, expiresAt: key.expires_at?.toISOString() ?? null }

@@ -28,4 +28,3 @@ export const assetTypeHandlers = {
 function shown(name: string, rules: AssetTypeRules) {
   return { name, builtIn: name in builtInAssetTypes, ...rules }
 }
-

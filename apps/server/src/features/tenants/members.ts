@@ -57,10 +57,15 @@ async function getMember(context: Context, tenantId: string, memberId: string) {
 
 /** Only owners make, change and remove owners. */
 function refuseAbove(context: Context, role: string): void {
-  if (role === 'owner' && context.principal.role !== 'owner') throw new Problem('access.forbidden', { action: 'members.manage' })
+  if (role === 'owner' && context.principal.role !== 'owner')
+    throw new Problem('access.forbidden', { action: 'members.manage' })
 }
 
-async function refuseLastOwner(context: Context, tenantId: string, member: { id: string; role: string }): Promise<void> {
+async function refuseLastOwner(
+  context: Context,
+  tenantId: string,
+  member: { id: string; role: string },
+): Promise<void> {
   if (member.role !== 'owner') return
   const owners = await rows.lockOwners(context.db, tenantId)
   if (!owners.some((owner) => owner.id !== member.id)) throw new Problem('member.lastOwner')

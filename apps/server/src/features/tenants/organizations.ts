@@ -16,14 +16,24 @@ export function ownTenant(context: Context, organizationId: string): string {
 
 export const organizationHandlers = {
   'organizations.create': async (context, { name, slug, ...limits }) => {
-    const created = await rows.insertOrganization(context.db, { tenant_id: newUuid(), name, slug, ...limitColumns(limits) })
+    const created = await rows.insertOrganization(context.db, {
+      tenant_id: newUuid(),
+      name,
+      slug,
+      ...limitColumns(limits),
+    })
     if (!created) throw new Problem('organization.slugTaken', { slug })
     await rows.insertGuards(context.db, created.tenant_id)
     return shown(created)
   },
   'organizations.list': async (context, { limit, cursor }) => {
     const onlyTenant = context.principal.kind === 'platform' ? undefined : context.tenantId
-    const found = await rows.findOrganizations(context.db, idAfter(context, { list: 'organizations' }, cursor), limit + 1, onlyTenant)
+    const found = await rows.findOrganizations(
+      context.db,
+      idAfter(context, { list: 'organizations' }, cursor),
+      limit + 1,
+      onlyTenant,
+    )
     return pageOf(context, { list: 'organizations' }, limit, found, shown, (row) => [row.tenant_id])
   },
   'organizations.get': async (context, { organizationId }) => {
@@ -34,8 +44,12 @@ export const organizationHandlers = {
   'organizations.update': async (context, { organizationId, name, ...limits }) => {
     const tenantId = ownTenant(context, organizationId)
     const raisesQuota = limits.quotaBytes !== undefined || limits.quotaFiles !== undefined
-    if (raisesQuota && context.principal.kind !== 'platform') throw new Problem('access.forbidden', { action: 'organization.manage' })
-    const changed = await rows.updateOrganization(context.db, tenantId, { ...(name !== undefined && { name }), ...limitColumns(limits) })
+    if (raisesQuota && context.principal.kind !== 'platform')
+      throw new Problem('access.forbidden', { action: 'organization.manage' })
+    const changed = await rows.updateOrganization(context.db, tenantId, {
+      ...(name !== undefined && { name }),
+      ...limitColumns(limits),
+    })
     if (!changed) throw new Problem('organization.notFound')
     return shown(changed)
   },
@@ -55,7 +69,10 @@ function visibleTenant(context: Context, organizationId: string): string {
 }
 
 type Limits = Partial<
-  Pick<Output<'organizations.get'>, 'defaultVisibility' | 'maxSizeBytes' | 'quotaBytes' | 'quotaFiles' | 'keepVersions' | 'readableUnscanned'>
+  Pick<
+    Output<'organizations.get'>,
+    'defaultVisibility' | 'maxSizeBytes' | 'quotaBytes' | 'quotaFiles' | 'keepVersions' | 'readableUnscanned'
+  >
 >
 
 function limitColumns(limits: Limits) {

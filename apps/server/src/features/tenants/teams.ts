@@ -36,7 +36,12 @@ export const teamHandlers = {
   },
 } satisfies { [Name in `teams.${'list' | 'create' | 'update' | 'delete'}`]: Handler<Name> }
 
-async function setMembers(context: Context, tenantId: string, teamId: string, memberIds: readonly string[]): Promise<void> {
+async function setMembers(
+  context: Context,
+  tenantId: string,
+  teamId: string,
+  memberIds: readonly string[],
+): Promise<void> {
   const wanted = new Set(memberIds.map(toUuid))
   const set = await rows.replaceTeamMembers(context.db, tenantId, teamId, [...wanted])
   if (set !== wanted.size) throw new Problem('member.notFound')
@@ -48,7 +53,12 @@ async function getTeam(context: Context, tenantId: string, id: string): Promise<
   return shown(team)
 }
 
-function shown(row: { id: string; name: string; member_ids: string[] | null; created_at: Date }): Output<'teams.create'> {
+function shown(row: {
+  id: string
+  name: string
+  member_ids: string[] | null
+  created_at: Date
+}): Output<'teams.create'> {
   return {
     id: toId('team', row.id),
     name: row.name,

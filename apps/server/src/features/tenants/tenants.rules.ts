@@ -58,7 +58,9 @@ export const builtInAssetTypes: Readonly<Record<string, AssetTypeRules>> = {
   seo_report: rules([...texts, ...office, 'text/html']),
   competitor_analysis: rules([...texts, ...office, 'text/html']),
   email_attachment: rules([...documents, 'application/zip', 'text/calendar', 'audio/*', 'video/*']),
-  export_file: rules([...documents, 'application/zip', 'application/gzip', 'application/x-ndjson'], { expiresInSeconds: 24 * 60 * 60 }),
+  export_file: rules([...documents, 'application/zip', 'application/gzip', 'application/x-ndjson'], {
+    expiresInSeconds: 24 * 60 * 60,
+  }),
   backup_file: rules(['*/*']),
   recording: rules(['audio/*', 'video/*']),
 }

@@ -161,7 +161,12 @@ export function renameTeam(db: Db, tenantId: string, id: string, name: string) {
 }
 
 /** Puts these members, of those the organization has, in place of the team's. */
-export async function replaceTeamMembers(db: Db, tenantId: string, teamId: string, memberIds: readonly string[]): Promise<number> {
+export async function replaceTeamMembers(
+  db: Db,
+  tenantId: string,
+  teamId: string,
+  memberIds: readonly string[],
+): Promise<number> {
   await db.deleteFrom('team_member').where('tenant_id', '=', tenantId).where('team_id', '=', teamId).execute()
   if (memberIds.length === 0) return 0
   const inserted = await db
@@ -193,12 +198,18 @@ export function putAssetType(db: Db, tenantId: string, name: string, rules: obje
   return db
     .insertInto('asset_type')
     .values({ tenant_id: tenantId, name, rules: json })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'name']).doUpdateSet({ rules: json, updated_at: sql`now()` }))
+    .onConflict((conflict) =>
+      conflict.columns(['tenant_id', 'name']).doUpdateSet({ rules: json, updated_at: sql`now()` }),
+    )
     .execute()
 }
 
 export async function deleteAssetType(db: Db, tenantId: string, name: string): Promise<boolean> {
-  const deleted = await db.deleteFrom('asset_type').where('tenant_id', '=', tenantId).where('name', '=', name).executeTakeFirst()
+  const deleted = await db
+    .deleteFrom('asset_type')
+    .where('tenant_id', '=', tenantId)
+    .where('name', '=', name)
+    .executeTakeFirst()
   return deleted.numDeletedRows > 0n
 }
 
@@ -248,5 +259,10 @@ export function setApiKeyPrefix(db: Db, tenantId: string, id: string, prefix: st
 }
 
 export function revokeApiKey(db: Db, tenantId: string, id: string, at: Date) {
-  return db.updateTable('api_key').set({ revoked_at: at }).where('tenant_id', '=', tenantId).where('id', '=', id).execute()
+  return db
+    .updateTable('api_key')
+    .set({ revoked_at: at })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .execute()
 }

@@ -8,7 +8,11 @@ export const usageHandlers = {
     const [totals, staging, limits] = await Promise.all([
       exact ? countExactly(context.db) : readTotals(context.db),
       readStaging(context.db),
-      context.db.selectFrom('organization').select(['quota_bytes', 'quota_files']).where('tenant_id', '=', context.tenantId).executeTakeFirst(),
+      context.db
+        .selectFrom('organization')
+        .select(['quota_bytes', 'quota_files'])
+        .where('tenant_id', '=', context.tenantId)
+        .executeTakeFirst(),
     ])
     return {
       ...totals,
@@ -27,10 +31,13 @@ interface Totals {
 }
 
 async function readTotals(db: Db): Promise<Totals> {
-  const { rows } = await sql<Totals>`select coalesce(sum(bytes), 0)::bigint as bytes, coalesce(sum(files), 0)::bigint as files,
+  const { rows } =
+    await sql<Totals>`select coalesce(sum(bytes), 0)::bigint as bytes, coalesce(sum(files), 0)::bigint as files,
       coalesce(sum(stored_bytes), 0)::bigint as "storedBytes"
     from (select bytes, files, stored_bytes from usage_total where tenant_id = (select api.tenant())
-      union all select bytes, files, stored_bytes from usage_delta where tenant_id = (select api.tenant())) parts`.execute(db)
+      union all select bytes, files, stored_bytes from usage_delta where tenant_id = (select api.tenant())) parts`.execute(
+      db,
+    )
   return rows[0] as Totals
 }
 
@@ -44,7 +51,12 @@ async function countExactly(db: Db): Promise<Totals> {
 }
 
 async function readStaging(db: Db) {
-  const { rows } = await sql<{ unfinished: number; unfinishedBytes: number; releasing: number; releasingBytes: number }>`select
+  const { rows } = await sql<{
+    unfinished: number
+    unfinishedBytes: number
+    releasing: number
+    releasingBytes: number
+  }>`select
       count(*) filter (where c.state = 'writing') as unfinished,
       coalesce(sum(u.reserved_bytes) filter (where c.state = 'writing'), 0)::bigint as "unfinishedBytes",
       count(*) filter (where c.state = 'releasing') as releasing,

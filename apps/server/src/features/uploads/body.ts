@@ -7,7 +7,9 @@ export type Opened = { complete: true; bytes: Buffer } | { complete: false; head
 
 /** The bytes of a body in two pieces: those that were read to look at them, and those that are still to come. */
 export function sourceOf(opened: Opened): { head: Buffer; rest: AsyncIterator<Buffer> } {
-  return opened.complete ? { head: opened.bytes, rest: { next: async () => ({ done: true, value: undefined }) } } : opened
+  return opened.complete
+    ? { head: opened.bytes, rest: { next: async () => ({ done: true, value: undefined }) } }
+    : opened
 }
 
 /** Reads until the body ends or is known to be longer than `limitBytes`. */
@@ -35,7 +37,10 @@ export interface Tally {
  *
  * @throws Problem `upload.tooLarge` in the stream as soon as one byte too many has arrived
  */
-export function tallied(opened: { head: Buffer; rest: AsyncIterator<Buffer> }, limitBytes: number): { stream: Readable; tally: Tally } {
+export function tallied(
+  opened: { head: Buffer; rest: AsyncIterator<Buffer> },
+  limitBytes: number,
+): { stream: Readable; tally: Tally } {
   const hash = createHash('sha256')
   const tally: Tally = { sizeBytes: 0, sha256: Buffer.alloc(0) }
   const count = (piece: Buffer) => {
@@ -73,6 +78,7 @@ export async function* steady(body: Readable, limitSeconds: number): AsyncGenera
 
 function connectionLost(error: unknown): unknown {
   const code = (error as { code?: string }).code
-  if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE') return new Problem('request.aborted')
+  if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE')
+    return new Problem('request.aborted')
   return error
 }

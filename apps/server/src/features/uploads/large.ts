@@ -5,8 +5,8 @@ import { Problem } from '../../domain/problem.ts'
 import { together } from '../../platform/database/transaction.ts'
 import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
-import type { ObjectStore, PutReceipt } from '../../providers/stores/port.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
+import type { ObjectStore, PutReceipt } from '../../providers/stores/port.ts'
 import type { Asset } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { keyFor, scopeOf } from './placing.ts'
@@ -48,7 +48,10 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
     request.operation,
     request.call,
     (context, input) => intend(uploads, request, context, input as Fields, first.mediaType),
-    { audited: false, idempotency: key === undefined ? undefined : { key, identity: request.call.input, part: 'claim' } },
+    {
+      audited: false,
+      idempotency: key === undefined ? undefined : { key, identity: request.call.input, part: 'claim' },
+    },
   )
   // A repeated request gets the first one's answer instead of an intent.
   if (!('uploadId' in intended)) return repeatedAnswer(request, intended as unknown as Asset, opened)
@@ -58,7 +61,13 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
     return await commit(uploads, request, intended, content, late)
   } catch (error) {
     if (error instanceof Committed) throw error.problem
-    throw await refuseBetween(uploads.platform, request.operation, request.call, intended.principal, storeProblem(error))
+    throw await refuseBetween(
+      uploads.platform,
+      request.operation,
+      request.call,
+      intended.principal,
+      storeProblem(error),
+    )
   }
 }
 
@@ -72,7 +81,13 @@ class Committed extends Error {
   }
 }
 
-async function intend(uploads: Uploads, request: UploadRequest, context: Context, input: Fields, detected: string): Promise<Intended> {
+async function intend(
+  uploads: Uploads,
+  request: UploadRequest,
+  context: Context,
+  input: Fields,
+  detected: string,
+): Promise<Intended> {
   const { options } = uploads
   const plan = await planUpload(context, input, request, options)
   if ((request.sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
@@ -119,7 +134,12 @@ async function intend(uploads: Uploads, request: UploadRequest, context: Context
 }
 
 /** A per-version key names the version, so its number is taken before the bytes arrive. */
-async function versionNumber(uploads: Uploads, context: Context, plan: Plan, assetId: string): Promise<number | undefined> {
+async function versionNumber(
+  uploads: Uploads,
+  context: Context,
+  plan: Plan,
+  assetId: string,
+): Promise<number | undefined> {
   if (uploads.options.layout.keys === 'perObject' || !plan.existing) return undefined
   return rows.takeVersionNumber(context.db, context.tenantId, assetId)
 }
@@ -128,7 +148,12 @@ async function versionNumber(uploads: Uploads, context: Context, plan: Plan, ass
 function refuseWrongTypeEarly(request: UploadRequest, plan: Plan, detected: string): void {
   if (detected === ZIP) return
   const facts = { sizeBytes: 0, sha256: Buffer.alloc(0), detected, charset: null }
-  acceptedType(facts, { name: plan.name, declaredType: request.declaredType, expectedSha256: undefined }, plan.assetType, plan.rules)
+  acceptedType(
+    facts,
+    { name: plan.name, declaredType: request.declaredType, expectedSha256: undefined },
+    plan.assetType,
+    plan.rules,
+  )
 }
 
 interface StoredContent {
@@ -181,7 +206,13 @@ function beat(uploads: Uploads, intended: Intended, abort: AbortController): () 
 }
 
 /** Reads back what was stored: an archive's directory lies at its end, which had not arrived when the head was looked at. */
-function storeReader(store: ObjectStore, intended: Intended, receipt: PutReceipt, sizeBytes: number, signal: AbortSignal) {
+function storeReader(
+  store: ObjectStore,
+  intended: Intended,
+  receipt: PutReceipt,
+  sizeBytes: number,
+  signal: AbortSignal,
+) {
   return {
     sizeBytes,
     async read(start: number, length: number): Promise<Buffer> {
@@ -232,7 +263,11 @@ async function commit(
   const finish = async (context: Context, input: Fields) => {
     const plan = await planUpload(context, input, request, options)
     if (facts.sizeBytes > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-    const claims = { name: plan.name, declaredType: request.declaredType, expectedSha256: request.expectedSha256 ?? input.sha256 }
+    const claims = {
+      name: plan.name,
+      declaredType: request.declaredType,
+      expectedSha256: request.expectedSha256 ?? input.sha256,
+    }
     const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
     // Its reservation ends here, so that the same bytes are not counted twice.
     await rows.deleteUpload(context.db, context.tenantId, intended.uploadId)

@@ -1,5 +1,5 @@
 import { newUuid, toId } from '../../domain/id.ts'
-import { rankOf } from '../../domain/principal.ts'
+import { principalKind, rankOf } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { visibilityRank } from '../../domain/visibility.ts'
 import { together } from '../../platform/database/transaction.ts'
@@ -38,7 +38,12 @@ export interface Plan {
  * @throws Problem `assetType.notFound` | `upload.nameInvalid` | `access.forbidden` | `asset.notFound` | `asset.trashed` |
  *   `asset.quarantined`
  */
-export async function planUpload(context: Context, input: Fields, request: UploadRequest, options: UploadsOptions): Promise<Plan> {
+export async function planUpload(
+  context: Context,
+  input: Fields,
+  request: UploadRequest,
+  options: UploadsOptions,
+): Promise<Plan> {
   const existing = input.assetId === undefined ? undefined : await lockForChange(context, input.assetId)
   const assetType = existing?.asset_type ?? input.assetType ?? DEFAULT_ASSET_TYPE
   const terms = await rows.findTerms(context.db, context.tenantId, assetType)
@@ -55,7 +60,9 @@ export async function planUpload(context: Context, input: Fields, request: Uploa
     assetType,
     rules,
     name,
-    owner: existing ? { id: existing.owner_id, kind: existing.owner_kind as Owner['kind'] } : ownerOf(context.principal, request.generated),
+    owner: existing
+      ? { id: existing.owner_id, kind: existing.owner_kind as Owner['kind'] }
+      : ownerOf(context.principal, request.generated),
     visibility,
     limitBytes: sizeLimit(options.maxSizeBytes, terms.max_size_bytes, rules),
     keepVersions: rules.keepVersions ?? terms.keep_versions,
@@ -67,7 +74,10 @@ export async function planUpload(context: Context, input: Fields, request: Uploa
 export interface Checked {
   facts: ContentFacts
   mediaType: string
-  copy: Pick<rows.CopyCommit, 'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'>
+  copy: Pick<
+    rows.CopyCommit,
+    'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'
+  >
   scope: string
   perVersion: boolean
   assetId: string
@@ -112,10 +122,13 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
       charset: facts.charset,
       name: plan.name,
       created_by: context.principal.id,
+      created_by_kind: principalKind(context.principal),
       created_at: context.now,
     }),
     plan.existing ? undefined : insertTags(db, tenantId, assetId, asset.tags),
-    plan.keepVersions !== null && n > plan.keepVersions ? rows.insertStep(db, tenantId, assetId, n, 'prune') : undefined,
+    plan.keepVersions !== null && n > plan.keepVersions
+      ? rows.insertStep(db, tenantId, assetId, n, 'prune')
+      : undefined,
   ])
   if (!reserved) throw new Problem('quota.exceeded')
   if (outcome === 'lost') throw new Problem('upload.lost')

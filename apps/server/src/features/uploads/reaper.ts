@@ -26,7 +26,11 @@ interface DueCopy {
  *
  * @returns what became of it
  */
-export async function reapCopy(reaper: Reaper, tenantId: string, copyId: string): Promise<'gone' | 'waiting' | 'notDue'> {
+export async function reapCopy(
+  reaper: Reaper,
+  tenantId: string,
+  copyId: string,
+): Promise<'gone' | 'waiting' | 'notDue'> {
   const copy = await reaper.inTenant(tenantId, (db) => takeCopy(db, tenantId, copyId))
   if (!copy) return 'notDue'
   if (copy.store_id === DATABASE_STORE) {
@@ -63,7 +67,8 @@ async function settle(db: Db, tenantId: string, copy: DueCopy): Promise<'gone' |
     return 'waiting'
   }
   // The object first, then its copy (R11); the row goes once nothing points at it.
-  if (copy.sha256) await sql`select from object where tenant_id = ${tenantId} and sha256 = ${copy.sha256} for update`.execute(db)
+  if (copy.sha256)
+    await sql`select from object where tenant_id = ${tenantId} and sha256 = ${copy.sha256} for update`.execute(db)
   await db
     .updateTable('copy')
     .set({ state: 'gone', sha256: null, envelope: null, due_at: null })

@@ -33,7 +33,10 @@ export interface UploadRequest {
 
 /** Looks at the bytes: what they are, and whether opening them is safe. Given by the wiring. */
 export interface Inspector {
-  detect(head: Buffer, context: { name: string; complete: boolean; tail?: Buffer }): Promise<{ mediaType: string; encoding?: string }>
+  detect(
+    head: Buffer,
+    context: { name: string; complete: boolean; tail?: Buffer },
+  ): Promise<{ mediaType: string; encoding?: string }>
   /** @throws Problem `upload.archiveRefused` | `upload.imageRefused` */
   checkBounds(
     mediaType: string,

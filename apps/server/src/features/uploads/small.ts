@@ -29,7 +29,11 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
       const input = parsed as Fields
       const plan = await planUpload(context, input, request, uploads.options)
       if (bytes.length > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-      const claims = { name: plan.name, declaredType: request.declaredType, expectedSha256: request.expectedSha256 ?? input.sha256 }
+      const claims = {
+        name: plan.name,
+        declaredType: request.declaredType,
+        expectedSha256: request.expectedSha256 ?? input.sha256,
+      }
       const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
       const destination = { storeId: DATABASE_STORE, layout: uploads.options.layout }
       const placementId = await uploads.placements.idOf(context.db, context.tenantId, destination)
@@ -43,7 +47,14 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
         perVersion: false,
         assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),
         n: undefined,
-        copy: { copyId, placementId, storeId: DATABASE_STORE, key: copyId, storedBytes: sealed.bytes.length, ...sealed },
+        copy: {
+          copyId,
+          placementId,
+          storeId: DATABASE_STORE,
+          key: copyId,
+          storedBytes: sealed.bytes.length,
+          ...sealed,
+        },
       })
     },
     { idempotency: use || undefined },
@@ -53,7 +64,10 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
 async function inspectBuffer(uploads: Uploads, call: Call, bytes: Buffer): Promise<ContentFacts> {
   const name = (call.input as { name?: unknown }).name
   const detected = await uploads.inspector.detect(bytes, { name: typeof name === 'string' ? name : '', complete: true })
-  const reader = { sizeBytes: bytes.length, read: async (start: number, length: number) => bytes.subarray(start, start + length) }
+  const reader = {
+    sizeBytes: bytes.length,
+    read: async (start: number, length: number) => bytes.subarray(start, start + length),
+  }
   await uploads.inspector.checkBounds(detected.mediaType, reader, new AbortController().signal)
   return {
     sizeBytes: bytes.length,

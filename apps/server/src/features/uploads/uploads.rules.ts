@@ -1,6 +1,6 @@
 import { extensionOf, generatedName } from '../../domain/asset-name.ts'
 import { agrees, allowed } from '../../domain/media-type.ts'
-import type { Principal } from '../../domain/principal.ts'
+import { type Principal, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { AssetTypeRules } from '../tenants/room.ts'
 
@@ -46,7 +46,11 @@ export function acceptedType(facts: ContentFacts, claims: Claims, assetType: str
 
 /** The most bytes that a file of this type may have here. The narrowest limit counts. */
 export function sizeLimit(platformLimit: number, organizationLimit: number | null, rules: AssetTypeRules): number {
-  return Math.min(platformLimit, organizationLimit ?? Number.POSITIVE_INFINITY, rules.maxSizeBytes ?? Number.POSITIVE_INFINITY)
+  return Math.min(
+    platformLimit,
+    organizationLimit ?? Number.POSITIVE_INFINITY,
+    rules.maxSizeBytes ?? Number.POSITIVE_INFINITY,
+  )
 }
 
 export interface Owner {
@@ -57,7 +61,7 @@ export interface Owner {
 /** Who owns what is uploaded: the member acted for, else the key; nobody for the platform's and for generated texts. */
 export function ownerOf(principal: Principal, generated: boolean): Owner {
   if (generated || principal.kind === 'platform' || principal.id === null) return { id: null, kind: null }
-  return { id: principal.id, kind: principal.id === principal.keyId ? 'apiKey' : 'user' }
+  return { id: principal.id, kind: principalKind(principal) }
 }
 
 /** The name as given, or one that says what a generated text is and when it was made. */

@@ -1,5 +1,5 @@
 import { type Insertable, sql } from 'kysely'
-import type { Db } from '../../platform/database/connect.ts'
+import { type Db, send } from '../../platform/database/connect.ts'
 import type { AssetTable, VersionTable } from '../../platform/database/tables.ts'
 
 /** All SQL of the uploads room. */
@@ -23,8 +23,11 @@ export async function findTerms(db: Db, tenantId: string, assetType: string) {
 
 /** Whether so much more fits the quota; near the limit it takes turns with other uploads (R6). */
 export async function reserve(db: Db, bytes: number, files: number): Promise<boolean> {
-  const { rows } = await sql<{ reserved: boolean }>`select api.reserve(${bytes}, ${files}) as reserved`.execute(db)
-  return rows[0]?.reserved === true
+  const [row] = await send<{ reserved: boolean }>(
+    db,
+    sql<{ reserved: boolean }>`select api.reserve(${bytes}, ${files}) as reserved`,
+  )
+  return row?.reserved === true
 }
 
 export interface Intent {
@@ -45,9 +48,9 @@ export interface Intent {
 /** The record of intent: a copy in `writing`, before its first byte moves. */
 export function insertIntent(db: Db, intent: Intent): Promise<unknown>[] {
   return [
-    db
-      .insertInto('copy')
-      .values({
+    send(
+      db,
+      db.insertInto('copy').values({
         tenant_id: intent.tenantId,
         id: intent.copyId,
         scope: intent.scope,
@@ -58,11 +61,11 @@ export function insertIntent(db: Db, intent: Intent): Promise<unknown>[] {
         encrypted: intent.encrypted,
         writable_until: intent.leaseUntil,
         due_at: intent.leaseUntil,
-      })
-      .execute(),
-    db
-      .insertInto('upload')
-      .values({
+      }),
+    ),
+    send(
+      db,
+      db.insertInto('upload').values({
         tenant_id: intent.tenantId,
         id: intent.uploadId,
         copy_id: intent.copyId,
@@ -70,13 +73,19 @@ export function insertIntent(db: Db, intent: Intent): Promise<unknown>[] {
         principal_id: intent.principalId,
         reserved_bytes: intent.reservedBytes,
         lease_until: intent.leaseUntil,
-      })
-      .execute(),
+      }),
+    ),
   ]
 }
 
 /** A beat of a running upload: the reaper leaves its copy alone until then. False when it was taken already. */
-export async function extendLease(db: Db, tenantId: string, copyId: string, uploadId: string, until: Date): Promise<boolean> {
+export async function extendLease(
+  db: Db,
+  tenantId: string,
+  copyId: string,
+  uploadId: string,
+  until: Date,
+): Promise<boolean> {
   const extended = await db
     .updateTable('copy')
     .set({ writable_until: until, due_at: until })
@@ -84,7 +93,12 @@ export async function extendLease(db: Db, tenantId: string, copyId: string, uplo
     .where('id', '=', copyId)
     .where('state', '=', 'writing')
     .executeTakeFirst()
-  await db.updateTable('upload').set({ lease_until: until }).where('tenant_id', '=', tenantId).where('id', '=', uploadId).execute()
+  await db
+    .updateTable('upload')
+    .set({ lease_until: until })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', uploadId)
+    .execute()
   return extended.numUpdatedRows === 1n
 }
 
@@ -121,20 +135,21 @@ export interface CopyCommit {
 }
 
 export async function commitCopy(db: Db, commit: CopyCommit): Promise<'live' | 'deduplicated' | 'lost'> {
-  const { rows } = await sql<{ outcome: 'live' | 'deduplicated' | 'lost' }>`select api.commit_copy(
+  const statement = sql<{ outcome: 'live' | 'deduplicated' | 'lost' }>`select api.commit_copy(
     ${commit.copyId}, ${commit.sha256}, ${commit.sizeBytes}, ${commit.scan.status}, ${commit.scan.reason},
     ${commit.scope}, ${commit.placementId}, ${commit.storeId}, ${commit.key}, ${commit.encrypted},
     ${commit.storedBytes}, ${commit.envelope}, 0, ${commit.boundTo?.assetId ?? null}, ${commit.boundTo?.n ?? null},
-    ${commit.bytes}, ${commit.usageId}, ${commit.files}) as outcome`.execute(db)
-  return (rows[0] as { outcome: 'live' | 'deduplicated' | 'lost' }).outcome
+    ${commit.bytes}, ${commit.usageId}, ${commit.files}) as outcome`
+  const [row] = await send(db, statement)
+  return (row as { outcome: 'live' | 'deduplicated' | 'lost' }).outcome
 }
 
 export function insertAsset(db: Db, row: Insertable<AssetTable>) {
-  return db.insertInto('asset').values(row).execute()
+  return send(db, db.insertInto('asset').values(row))
 }
 
 export function insertVersion(db: Db, row: Insertable<VersionTable>) {
-  return db.insertInto('version').values(row).execute()
+  return send(db, db.insertInto('version').values(row))
 }
 
 export function deleteUpload(db: Db, tenantId: string, uploadId: string) {
@@ -143,9 +158,12 @@ export function deleteUpload(db: Db, tenantId: string, uploadId: string) {
 
 /** Asks the pipeline for a step; asking twice is asking once. */
 export function insertStep(db: Db, tenantId: string, assetId: string, n: number, name: string) {
-  return db
-    .insertInto('step')
-    .values({ tenant_id: tenantId, asset_id: assetId, n, name, state: 'waiting' })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  const row = { tenant_id: tenantId, asset_id: assetId, n, name, state: 'waiting' }
+  return send(
+    db,
+    db
+      .insertInto('step')
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing()),
+  )
 }

@@ -28,7 +28,14 @@ export function versionHandlers(options: { releaseDelaySeconds: number }) {
       const question = { list: 'versions', assetId }
       const before = positionOf(context, question, cursor)?.[0] as number | undefined
       const found = await rows.findVersions(context.db, context.tenantId, asset.id, before, limit + 1)
-      return pageOf(context, question, limit, found, (row) => shown(row, asset.current_n), (row) => [row.n])
+      return pageOf(
+        context,
+        question,
+        limit,
+        found,
+        (row) => shown(row, asset.current_n),
+        (row) => [row.n],
+      )
     },
     'versions.get': async (context, { assetId, version }) => {
       const asset = await getAsset(context, assetId)
@@ -46,16 +53,24 @@ export function versionHandlers(options: { releaseDelaySeconds: number }) {
       if (from.n === asset.current_n) return showAsset(context, await getAsset(context, assetId))
       if (!(await reserve(context.db, from.size_bytes, 0))) throw new Problem('quota.exceeded')
       const n = asset.last_n + 1
-      await rows.repeatVersion(context.db, from, n, context.principal.id, context.now)
+      await rows.repeatVersion(context.db, from, n, context)
       await rows.shareCopies(context.db, from)
       await recordUsage(context.db, context.tenantId, newUuid(), { bytes: from.size_bytes, files: 0, storedBytes: 0 })
       const { media_type, size_bytes, sha256, name } = from
-      await updateAsset(context.db, context.tenantId, asset.id, { media_type, size_bytes, sha256, name, current_n: n, last_n: n }, context.now)
+      await updateAsset(
+        context.db,
+        context.tenantId,
+        asset.id,
+        { media_type, size_bytes, sha256, name, current_n: n, last_n: n },
+        context.now,
+      )
       return showAsset(context, await getAsset(context, assetId))
     },
     'versions.prune': async (context, { assetId, keepLast, olderThanDays, dryRun }) => {
       if (keepLast === undefined && olderThanDays === undefined) {
-        throw new Problem('request.invalid', { errors: [{ field: 'keepLast', reason: 'say keepLast, olderThanDays or both' }] })
+        throw new Problem('request.invalid', {
+          errors: [{ field: 'keepLast', reason: 'say keepLast, olderThanDays or both' }],
+        })
       }
       await shareHoldGuard(context.db, context.tenantId)
       const asset = await lockAsset(context, assetId)
@@ -80,7 +95,13 @@ export async function pruneByRule(
   return removed
 }
 
-async function remove(db: Db, tenantId: string, assetId: string, versions: readonly number[], releaseDelaySeconds: number): Promise<void> {
+async function remove(
+  db: Db,
+  tenantId: string,
+  assetId: string,
+  versions: readonly number[],
+  releaseDelaySeconds: number,
+): Promise<void> {
   if (versions.length === 0) return
   const freed = await removeVersions(db, tenantId, assetId, versions, releaseDelaySeconds)
   await recordUsage(db, tenantId, newUuid(), { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
@@ -104,7 +125,7 @@ function shown(row: rows.VersionRow, current: number): Version {
     sizeBytes: row.size_bytes,
     sha256: row.sha256.toString('hex'),
     madeFrom: row.made_from,
-    createdBy: row.created_by,
+    createdBy: row.created_by && toId(row.created_by_kind === 'user' ? 'member' : 'apiKey', row.created_by),
     createdAt: row.created_at.toISOString(),
   }
 }
@@ -112,6 +133,9 @@ function shown(row: rows.VersionRow, current: number): Version {
 const COMPARED = ['name', 'mediaType', 'sizeBytes', 'sha256', 'createdBy', 'createdAt', 'madeFrom'] as const
 
 function differences(one: Version, two: Version): Output<'versions.compare'>['differences'] {
-  return COMPARED.filter((field) => one[field] !== two[field]).map((field) => ({ field, value: one[field], otherValue: two[field] }))
+  return COMPARED.filter((field) => one[field] !== two[field]).map((field) => ({
+    field,
+    value: one[field],
+    otherValue: two[field],
+  }))
 }
-

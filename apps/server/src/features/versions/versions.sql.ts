@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely'
+import { type Principal, principalKind } from '../../domain/principal.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { VersionTable } from '../../platform/database/tables.ts'
 
@@ -6,7 +7,13 @@ import type { VersionTable } from '../../platform/database/tables.ts'
 
 export type VersionRow = Selectable<VersionTable>
 
-export function findVersions(db: Db, tenantId: string, assetId: string, before: number | undefined, limit: number): Promise<VersionRow[]> {
+export function findVersions(
+  db: Db,
+  tenantId: string,
+  assetId: string,
+  before: number | undefined,
+  limit: number,
+): Promise<VersionRow[]> {
   return db
     .selectFrom('version')
     .selectAll()
@@ -29,11 +36,25 @@ export function findVersion(db: Db, tenantId: string, assetId: string, n: number
 }
 
 /** A version that points at the bytes of another; the object is locked so that they cannot be released meanwhile. */
-export async function repeatVersion(db: Db, from: VersionRow, n: number, by: string | null, at: Date): Promise<void> {
-  await sql`select from object where tenant_id = ${from.tenant_id} and sha256 = ${from.sha256} for key share`.execute(db)
+export async function repeatVersion(
+  db: Db,
+  from: VersionRow,
+  n: number,
+  by: { principal: Principal; now: Date },
+): Promise<void> {
+  await sql`select from object where tenant_id = ${from.tenant_id} and sha256 = ${from.sha256} for key share`.execute(
+    db,
+  )
   await db
     .insertInto('version')
-    .values({ ...from, n, made_from: from.n, created_by: by, created_at: at })
+    .values({
+      ...from,
+      n,
+      made_from: from.n,
+      created_by: by.principal.id,
+      created_by_kind: principalKind(by.principal),
+      created_at: by.now,
+    })
     .execute()
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  type CompiledQuery,
   type Driver,
   Kysely,
   PostgresAdapter,
@@ -60,6 +61,26 @@ function statementName(text: string): string | undefined {
 }
 
 const kyselies = new WeakMap<pg.PoolClient, Db>()
+const clients = new WeakMap<Db, pg.PoolClient>()
+
+/**
+ * Sends a statement at once. The builder's own `execute` sends it a few turns later, so that of several statements sent
+ * together, COMMIT among them, one might overtake another: whatever is pipelined goes through here.
+ */
+export async function send<Row>(db: Db, statement: { compile(db: Db): CompiledQuery<Row> }): Promise<Row[]> {
+  const client = clients.get(db)
+  if (!client) throw new Error('this query builder has no connection of its own')
+  return (await query<Row>(client, statement.compile(db))).rows
+}
+
+function query<Row>(client: pg.PoolClient, compiled: { sql: string; parameters: readonly unknown[] }) {
+  const name = statementName(compiled.sql)
+  return client.query<Row & pg.QueryResultRow>({
+    text: compiled.sql,
+    values: compiled.parameters as unknown[],
+    ...(name && { name }),
+  })
+}
 
 /** The query builder on one connection, whose transaction the caller has begun. */
 export function kyselyOn(client: pg.PoolClient): Db {
@@ -74,19 +95,15 @@ export function kyselyOn(client: pg.PoolClient): Db {
     },
   })
   kyselies.set(client, made)
+  clients.set(made, client)
   return made
 }
 
 function driverOn(client: pg.PoolClient): Driver {
   const connection = {
-    async executeQuery<Row>(query: { sql: string; parameters: readonly unknown[] }): Promise<QueryResult<Row>> {
-      const name = statementName(query.sql)
-      const result = await client.query({
-        text: query.sql,
-        values: query.parameters as unknown[],
-        ...(name && { name }),
-      })
-      return { rows: result.rows as Row[], numAffectedRows: BigInt(result.rowCount ?? 0) }
+    async executeQuery<Row>(compiled: { sql: string; parameters: readonly unknown[] }): Promise<QueryResult<Row>> {
+      const result = await query<Row>(client, compiled)
+      return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
     },
     // biome-ignore lint/correctness/useYield: a pipelined connection cannot keep a cursor open
     async *streamQuery(): AsyncGenerator<never> {

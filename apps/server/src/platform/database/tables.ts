@@ -299,6 +299,7 @@ export interface VersionTable {
   charset: string | null
   name: string
   created_by: string | null
+  created_by_kind: string | null
   made_from: number | null
   created_at: Date
 }

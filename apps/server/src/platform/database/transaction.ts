@@ -17,6 +17,9 @@ export interface TransactionOptions<Entered> {
   last?: (db: Db) => Promise<unknown>[]
 }
 
+// Set with each BEGIN, because behind a pooler a connection is another one each time.
+const SEARCH_PATH = 'set local search_path = stowage, pg_temp'
+
 /**
  * Runs `work` in one transaction that begins with `enter`. Resolves only if the COMMIT's own tag is COMMIT: after a
  * swallowed error the server answers ROLLBACK and the driver still resolves (R10).
@@ -30,7 +33,7 @@ export async function transaction<Entered, Result>(
   let broken = false
   try {
     const db = kyselyOn(client)
-    const begun = client.query(options.readOnly ? 'begin read only' : 'begin')
+    const begun = client.query(options.readOnly ? `begin read only; ${SEARCH_PATH}` : `begin; ${SEARCH_PATH}`)
     const [, entered] = await together([begun, options.enter(db)])
     const result = await work(db, entered as Entered)
     const ending = [...(options.last?.(db) ?? []), client.query('commit')]
