@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -13,33 +13,83 @@ import { sharingHandlers } from './features/sharing/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements } from './features/uploads/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
+import type { Foundation } from './foundation.ts'
 import { inspector } from './inspector.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
-import { type Connection, createPool, type Db } from './platform/database/connect.ts'
+import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
 import type { Handlers, Platform } from './platform/invoke.ts'
-import { createMetrics } from './platform/metrics.ts'
+import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
-import type { SecretKeys } from './platform/secrets.ts'
 import { createTokenReader } from './platform/tokens.ts'
-import type { MasterKeys } from './providers/keys/port.ts'
+import type { StoreObservation } from './providers/stores/measured.ts'
 import { chooseLayout, openStores } from './stores.ts'
-
-/** The database and the keys that the service works with, ready for use. */
-export interface Foundation {
-  owner: Connection
-  app: Connection
-  sweep: Connection
-  masterKeys: MasterKeys
-  urlSigning: SecretKeys
-  auditSigning: SecretKeys
-  stop(): Promise<void>
-}
 
 const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
+
+/** One pool for requests, one for the service's own work, one that only finds: none can starve another. */
+function openPools(config: Config, foundation: Foundation, log: Logger) {
+  const lost = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
+  return {
+    requests: createPool(foundation.app, config.databaseConnections, lost),
+    system: createPool(foundation.app, SYSTEM_CONNECTIONS, lost),
+    sweep: createPool(foundation.sweep, SWEEP_CONNECTIONS, lost),
+  }
+}
+
+function createPlatform(
+  config: Config,
+  foundation: Foundation,
+  pools: ReturnType<typeof openPools>,
+  metrics: Metrics,
+  log: Logger,
+  clock: () => Date,
+): Platform {
+  return {
+    pool: pools.requests,
+    auditTrail: createAuditTrail(pools.system, log),
+    rateLimiter: createRateLimiter(config.requestsPerMinute, clock),
+    clock,
+    cursorKey: createHash('sha256').update('cursor').update(foundation.urlSigning.current.secret).digest(),
+    onUnauthenticated: (code) => metrics.unauthenticated.inc({ code }),
+    inTenant: (tenantId, work) => transaction(pools.system, { enter: enterSystem(tenantId) }, work),
+  }
+}
+
+function watchStores(metrics: Metrics, log: Logger) {
+  return ({ store, verb, key, bytes, durationMs, outcome }: StoreObservation) => {
+    metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
+    metrics.storeBytes.inc({ store, verb }, bytes ?? 0)
+    log.debug({ store, verb, key, bytes, durationMs, outcome }, 'store operation')
+  }
+}
+
+function createHandlers(config: Config, foundation: Foundation): Handlers {
+  return {
+    ...tenantHandlers,
+    ...assetHandlers(config),
+    ...versionHandlers(config),
+    ...sharingHandlers(foundation.urlSigning),
+    ...auditHandlers(foundation.auditSigning),
+  }
+}
+
+function uploadsOptions(config: Config, storeId: string) {
+  const { smallObjectBytes, maxSizeBytes, stallSeconds } = config
+  const layout = chooseLayout(config.layout)
+  return {
+    smallObjectBytes,
+    maxSizeBytes,
+    stallSeconds,
+    leaseSeconds: config.uploadLeaseSeconds,
+    storeId,
+    layout,
+    encryptSmall: config.encryption,
+  }
+}
 
 /** Wires the rooms to their stores, database and doors: the only place that knows them all. */
 export async function createApp(
@@ -48,60 +98,15 @@ export async function createApp(
   log: Logger,
   clock: () => Date = () => new Date(),
 ) {
-  const layout = chooseLayout(config.layout)
   const metrics = createMetrics()
-  const lost = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
-  const pools = {
-    requests: createPool(foundation.app, config.databaseConnections, lost),
-    system: createPool(foundation.app, SYSTEM_CONNECTIONS, lost),
-    sweep: createPool(foundation.sweep, SWEEP_CONNECTIONS, lost),
-  }
-  const inTenant = <Result>(tenantId: string, work: (db: Db) => Promise<Result>) =>
-    transaction(pools.system, { enter: enterSystem(tenantId) }, work)
-  const auditTrail = createAuditTrail(pools.system, log)
-  const platform: Platform = {
-    pool: pools.requests,
-    auditTrail,
-    rateLimiter: createRateLimiter(config.requestsPerMinute, clock),
-    clock,
-    cursorKey: createHash('sha256').update('cursor').update(foundation.urlSigning.current.secret).digest(),
-    onUnauthenticated: (code) => metrics.unauthenticated.inc({ code }),
-    inTenant,
-  }
-  const { stores, encryptedStores, defaultStoreId } = await openStores(
-    config,
-    ({ store, verb, key, bytes, durationMs, outcome }) => {
-      metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
-      metrics.storeBytes.inc({ store, verb }, bytes ?? 0)
-      log.debug({ store, verb, key, bytes, durationMs, outcome }, 'store operation')
-    },
-  )
+  const pools = openPools(config, foundation, log)
+  const platform = createPlatform(config, foundation, pools, metrics, log, clock)
+  const { inTenant, auditTrail } = platform
+  const { stores, encryptedStores, defaultStoreId } = await openStores(config, watchStores(metrics, log))
   const scopeKeys = createScopeKeyring(pools.system, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
-  const handlers: Handlers = {
-    ...tenantHandlers,
-    ...assetHandlers(config),
-    ...versionHandlers(config),
-    ...sharingHandlers(foundation.urlSigning),
-    ...auditHandlers(foundation.auditSigning),
-  }
-  const uploads = {
-    platform,
-    stores,
-    encryptedStores,
-    scopeKeys,
-    placements: createPlacements(pools.system),
-    inspector,
-    options: {
-      smallObjectBytes: config.smallObjectBytes,
-      maxSizeBytes: config.maxSizeBytes,
-      stallSeconds: config.stallSeconds,
-      leaseSeconds: config.uploadLeaseSeconds,
-      storeId: defaultStoreId,
-      layout,
-      encryptSmall: config.encryption,
-    },
-  }
+  const placements = createPlacements(pools.system)
+  const options = uploadsOptions(config, defaultStoreId)
   const worker: Jobs = {
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
@@ -113,23 +118,16 @@ export async function createApp(
     clock,
     log,
   }
-  const delivery = { platform, stores, scopeKeys, downloads }
   return {
     platform,
-    handlers,
-    uploads,
-    delivery,
+    handlers: createHandlers(config, foundation),
+    uploads: { platform, stores, encryptedStores, scopeKeys, placements, inspector, options },
+    delivery: { platform, stores, scopeKeys, downloads },
     worker,
     metrics,
     stores,
     pools,
-    tokens: createTokenReader({
-      secret: config.jwtSecret,
-      jwksUrl: config.jwksUrl,
-      issuer: config.jwtIssuer,
-      audience: config.jwtAudience,
-      claims: config.jwtClaims,
-    }),
+    tokens: createTokenReader(config),
     urlSigning: foundation.urlSigning,
     async close() {
       await downloads.stop()
@@ -161,9 +159,4 @@ export async function openDoors(app: App, config: Config, foundation: Foundation
 /** The chain's heads are also kept outside the database, so that cutting its end off shows. */
 async function keepHead(directory: string, head: SealedHead): Promise<void> {
   await appendFile(join(directory, 'audit-heads.jsonl'), `${JSON.stringify(head)}\n`, { mode: 0o600 })
-}
-
-/** A database role's password: the same on every node that has the same master key or data folder. */
-export function rolePassword(secret: string, role: string): string {
-  return createHmac('sha256', secret).update(`database role ${role}`).digest('base64url')
 }

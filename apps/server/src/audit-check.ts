@@ -1,5 +1,5 @@
-import type { Foundation } from './app.ts'
 import { verifyChain } from './features/audit/room.ts'
+import type { Foundation } from './foundation.ts'
 import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { access, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Foundation, rolePassword } from './app.ts'
 import type { Config } from './config.ts'
 import { newUuid } from './domain/id.ts'
 import { hashSecret } from './features/tenants/room.ts'
@@ -11,11 +10,23 @@ import type { Connection } from './platform/database/connect.ts'
 import { startEmbedded } from './platform/database/embedded.ts'
 import { migrate } from './platform/database/migrate.ts'
 import { APP_ROLE, ensureRoles, SWEEP_ROLE } from './platform/database/roles.ts'
-import { openSecretKeys } from './platform/secrets.ts'
+import { openSecretKeys, type SecretKeys } from './platform/secrets.ts'
 import { masterKeysFromValue, openKeyFile } from './providers/keys/local-keys.ts'
+import type { MasterKeys } from './providers/keys/port.ts'
 
 const MIGRATIONS = join(import.meta.dirname, '../migrations')
 const NIL = '00000000-0000-0000-0000-000000000000'
+
+/** The database and the keys that the service works with, ready for use. */
+export interface Foundation {
+  owner: Connection
+  app: Connection
+  sweep: Connection
+  masterKeys: MasterKeys
+  urlSigning: SecretKeys
+  auditSigning: SecretKeys
+  stop(): Promise<void>
+}
 
 /** Starts or reaches the database, brings it up to date, and reads the keys. Can be repeated at any time. */
 export async function layFoundation(
@@ -122,4 +133,9 @@ async function makeDefaults(
   await client.query('lock table stowage.api_key in share row exclusive mode')
   for (const [text, values] of statements) await client.query(text, values)
   await client.query('commit')
+}
+
+/** A database role's password: the same on every node that has the same master key or data folder. */
+function rolePassword(secret: string, role: string): string {
+  return createHmac('sha256', secret).update(`database role ${role}`).digest('base64url')
 }

@@ -3,6 +3,7 @@ import { destination, type Logger, pino } from 'pino'
 import { createApp, openDoors } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
 import { type Config, readConfig } from './config.ts'
+import { warmDetector } from './features/inspection/detect.ts'
 import { layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
 import { rotateKeys } from './rotate-keys.ts'
@@ -40,7 +41,7 @@ if (!command) {
 }
 
 function prepared(config: Config): Config {
-  return { ...config, data: resolve(process.env['INIT_CWD'] ?? '.', config.data) }
+  return { ...config, data: resolve(config.data) }
 }
 
 async function serve(config: Config): Promise<number> {
@@ -51,6 +52,7 @@ async function serve(config: Config): Promise<number> {
   })
   const foundation = await layFoundation(config, log, fail)
   const app = await createApp(config, foundation, log)
+  await warmDetector()
   const doors = await openDoors(app, config, foundation, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`

@@ -1,4 +1,4 @@
-import type { Foundation } from './app.ts'
+import type { Foundation } from './foundation.ts'
 import { withClient } from './platform/database/client.ts'
 import { createPool } from './platform/database/connect.ts'
 import { rewrapScopeKeys } from './platform/scope-keys.ts'

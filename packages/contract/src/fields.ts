@@ -31,5 +31,3 @@ export function list<Item extends z.ZodType>(item: Item) {
 
 /** A query flag: `true` or `false` in words, because every other text would otherwise be taken for true. */
 export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')])
-
-export const nothing = z.undefined()

@@ -4,12 +4,12 @@ import { Problem } from '../domain/problem.ts'
 import type { Credential } from './enter.ts'
 
 export interface TokenOptions {
-  secret?: string | undefined
+  jwtSecret?: string | undefined
   jwksUrl?: string | undefined
-  issuer?: string | undefined
-  audience?: string | undefined
+  jwtIssuer?: string | undefined
+  jwtAudience?: string | undefined
   /** Which claims hold the organization, the role, the name and the e-mail address. */
-  claims?: string | undefined
+  jwtClaims?: string | undefined
 }
 
 /** Verifies a token and reads who it is for; undefined when tokens are not configured. */
@@ -18,15 +18,15 @@ export type TokenReader = (token: string) => Promise<Credential>
 const CLAIMS = { organization: 'organization', role: 'role', name: 'name', email: 'email' }
 
 export function createTokenReader(options: TokenOptions): TokenReader | undefined {
-  if (!options.secret && !options.jwksUrl) return undefined
-  const claims = { ...CLAIMS, ...readMapping(options.claims) }
+  if (!options.jwtSecret && !options.jwksUrl) return undefined
+  const claims = { ...CLAIMS, ...readMapping(options.jwtClaims) }
   const checks: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],
     clockTolerance: 5,
-    ...(options.issuer && { issuer: options.issuer }),
-    ...(options.audience && { audience: options.audience }),
+    ...(options.jwtIssuer && { issuer: options.jwtIssuer }),
+    ...(options.jwtAudience && { audience: options.jwtAudience }),
   }
-  const secret = options.secret && new TextEncoder().encode(options.secret)
+  const secret = options.jwtSecret && new TextEncoder().encode(options.jwtSecret)
   const remote = options.jwksUrl && createRemoteJWKSet(new URL(options.jwksUrl))
   return async (token) => {
     // The two kinds of key take different algorithms, so that a public key can never pass for a shared secret.

@@ -55,16 +55,3 @@ export async function purgeAsset(db: Db, tenantId: string, assetId: string, rele
   await db.deleteFrom('asset').where('tenant_id', '=', tenantId).where('id', '=', assetId).execute()
   return freed
 }
-
-/** What changes in an organization's usage is a row of its own, which no other request touches (R6). */
-export async function recordUsage(
-  db: Db,
-  tenantId: string,
-  id: string,
-  change: { bytes: number; files: number; storedBytes: number },
-) {
-  await db
-    .insertInto('usage_delta')
-    .values({ tenant_id: tenantId, id, bytes: change.bytes, files: change.files, stored_bytes: change.storedBytes })
-    .execute()
-}

@@ -8,8 +8,9 @@ import { visibilityRank } from '../../domain/visibility.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import { pageOf, positionOf } from '../../platform/page.ts'
 import * as rows from './assets.sql.ts'
-import { purgeAsset, recordUsage, shareHoldGuard } from './removal.sql.ts'
+import { purgeAsset, shareHoldGuard } from './removal.sql.ts'
 import { assetEtag, showAsset } from './shown.ts'
+import { recordUsage } from './usage.sql.ts'
 
 export interface AssetsOptions {
   trashDays: number
@@ -211,5 +212,6 @@ function sortValue(row: rows.AssetRow, sort: keyof typeof rows.sortColumns): str
 }
 
 export { type AssetRow, insertTags, lockAsset as lockAssetRow, updateAsset } from './assets.sql.ts'
-export { purgeAsset, recordUsage, removeVersions, shareHoldGuard } from './removal.sql.ts'
+export { purgeAsset, removeVersions, shareHoldGuard } from './removal.sql.ts'
 export { type Asset, assetEtag, showAsset } from './shown.ts'
+export { recordUsage, reserve } from './usage.sql.ts'

@@ -15,5 +15,5 @@ export const tenantHandlers = {
   ...usageHandlers,
 }
 
-export { hashSecret, newSecret } from './api-keys.ts'
+export { hashSecret } from './api-keys.ts'
 export { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from './tenants.rules.ts'

@@ -7,7 +7,7 @@ import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import type { ObjectStore, PutReceipt } from '../../providers/stores/port.ts'
-import type { Asset } from '../assets/room.ts'
+import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { keyFor, scopeOf } from './placing.ts'
 import { commitVersion, ownerName, type Plan, planUpload } from './plan.ts'
@@ -93,7 +93,7 @@ async function intend(
   if ((request.sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
   refuseWrongTypeEarly(request, plan, detected)
   const reservedBytes = request.sizeBytes ?? 0
-  if (!(await rows.reserve(context.db, reservedBytes, plan.existing ? 0 : 1))) throw new Problem('quota.exceeded')
+  if (!(await reserve(context.db, reservedBytes, plan.existing ? 0 : 1))) throw new Problem('quota.exceeded')
   const scope = scopeOf(options.layout, plan.owner.id)
   const assetId = input.assetId === undefined ? newUuid() : toUuid(input.assetId)
   const copyId = newUuid()

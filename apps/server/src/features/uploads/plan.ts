@@ -12,6 +12,7 @@ import {
   insertTags,
   type LockedAsset,
   lockForChange,
+  reserve,
   showAsset,
   unique,
   updateAsset,
@@ -99,7 +100,7 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   const files = plan.existing ? 0 : 1
   const asset = plan.existing ? grown(context, plan, checked, n) : fresh(context, input, plan, checked)
   const [reserved, outcome] = await together([
-    rows.reserve(db, facts.sizeBytes, files),
+    reserve(db, facts.sizeBytes, files),
     rows.commitCopy(db, {
       ...checked.copy,
       sha256: facts.sha256,

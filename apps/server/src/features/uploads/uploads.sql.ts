@@ -21,15 +21,6 @@ export async function findTerms(db: Db, tenantId: string, assetType: string) {
     .executeTakeFirstOrThrow()
 }
 
-/** Whether so much more fits the quota; near the limit it takes turns with other uploads (R6). */
-export async function reserve(db: Db, bytes: number, files: number): Promise<boolean> {
-  const [row] = await send<{ reserved: boolean }>(
-    db,
-    sql<{ reserved: boolean }>`select api.reserve(${bytes}, ${files}) as reserved`,
-  )
-  return row?.reserved === true
-}
-
 export interface Intent {
   tenantId: string
   uploadId: string

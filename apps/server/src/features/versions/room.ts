@@ -11,11 +11,11 @@ import {
   recordUsage,
   removeVersions,
   requireManage,
+  reserve,
   shareHoldGuard,
   showAsset,
   updateAsset,
 } from '../assets/room.ts'
-import { reserve } from '../uploads/uploads.sql.ts'
 import * as rows from './versions.sql.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+// Node runs TypeScript as it is from 22.18 on; an older host starts the one that the `node` package brings.
+const [major, minor] = process.versions.node.split('.').map(Number)
+const main = new URL('../src/main.ts', import.meta.url)
+
+if (major > 22 || (major === 22 && minor >= 18)) {
+  await import(main.href)
+} else {
+  const node = createRequire(import.meta.url).resolve('node/bin/node')
+  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
+  // The terminal sends these to both; the child decides.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
+}
