@@ -109,12 +109,12 @@ describe('get', () => {
   })
 
   test('writes to standard output', async () => {
-    const id = await put('big.bin')
+    const id = await put('big.bin', '--type', 'backup_file')
     expect((await done(['get', id, '-'])).bytes.equals(big)).toBe(true)
   })
 
   test('goes on where the connection was cut, in another run', async () => {
-    const id = await put('big.bin')
+    const id = await put('big.bin', '--type', 'backup_file')
     {
       await using proxy = await cuttingProxy(server.url, 1_000_000)
       expect(await stowage(['get', id, 'cut.bin'], { url: proxy.url })).toMatchObject({ exitCode: 3 })

@@ -9,6 +9,7 @@ import {
   type AssetRow,
   checkName,
   describing,
+  getAsset,
   insertTags,
   type LockedAsset,
   lockForChange,
@@ -133,7 +134,10 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   ])
   if (!reserved) throw new Problem('quota.exceeded')
   if (outcome === 'lost') throw new Problem('upload.lost')
-  return showAsset(context, asset)
+  // A new version's asset has been read before: its counters come with it.
+  return plan.existing && input.assetId
+    ? showAsset(context, await getAsset(context, input.assetId))
+    : showAsset(context, asset)
 }
 
 /** What the row of the asset's current version says; an upload that began earlier than another does not overtake it. */

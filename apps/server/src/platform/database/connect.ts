@@ -41,7 +41,8 @@ export function createPool(connection: Connection, maxConnections: number, onErr
     keepAlive: true,
     types,
   } as pg.PoolConfig)
-  pool.on('error', onError)
+  // Once it is ending, a server that stops as well is no news.
+  pool.on('error', (error) => pool.ending || onError(error))
   return pool
 }
 
