@@ -17,7 +17,13 @@ const bytes = randomBytes(2_000_000)
 describe('a client of a running service', () => {
   test('gets back what it uploaded, whole and in part', async () => {
     const seen: Progress[] = []
-    const fields = { name: 'ünï "quoted".bin', assetType: 'backup_file', tags: ['t'], metadata: { n: 1 }, links: { callId: 'c1' } }
+    const fields = {
+      name: 'ünï "quoted".bin',
+      assetType: 'backup_file',
+      tags: ['t'],
+      metadata: { n: 1 },
+      links: { callId: 'c1' },
+    }
     const asset = await client.upload(bytes, { ...fields, onProgress: (progress) => seen.push(progress) })
     expect(asset).toMatchObject({ name: fields.name, sizeBytes: bytes.length, tags: ['t'], metadata: { n: 1 } })
     expect(seen.at(-1)).toEqual({ transferredBytes: bytes.length, totalBytes: bytes.length })
