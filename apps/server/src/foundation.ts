@@ -104,7 +104,7 @@ async function keptAdminKey(path: string): Promise<string> {
 }
 
 /** The organization `default` and the platform key. Another key than last time replaces it. */
-async function makeDefaults(
+export async function makeDefaults(
   client: { query(text: string, values?: unknown[]): Promise<unknown> },
   adminKey: string,
 ): Promise<void> {

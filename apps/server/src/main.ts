@@ -2,9 +2,11 @@ import { resolve } from 'node:path'
 import { destination, type Logger, pino } from 'pino'
 import { createApp, openDoors } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
+import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
+import { runJobs } from './doors/worker/run-jobs.ts'
 import { warmDetector } from './features/inspection/detect.ts'
-import { layFoundation } from './foundation.ts'
+import { type Foundation, layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
 import { rotateKeys } from './rotate-keys.ts'
 
@@ -12,7 +14,9 @@ const USAGE = `stowage-server COMMAND
 
   serve          serve the API (the default)
   fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
+  jobs           run every scheduled job now, until none finds anything to do, and print what each has done
   audit-verify   check every organization's audit chain
+  audit-trim     remove audit events sealed before a moment, leaving a signed checkpoint
   rotate-keys    wrap every key with the current master key
 
 Settings come from the environment; see docs/configuration.md.`
@@ -21,7 +25,9 @@ const commands: Record<string, (config: Config, words: string[]) => Promise<numb
   serve,
   fsck: (config, words) =>
     withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
+  jobs: (config) => withFoundation(config, (foundation, log) => runEveryJob(config, foundation, log)),
   'audit-verify': (config) => withFoundation(config, (foundation) => verifyEverything(foundation)),
+  'audit-trim': (config, words) => withFoundation(config, (foundation) => trimEverything(foundation, words[0])),
   'rotate-keys': (config) => withFoundation(config, (foundation) => rotateKeys(foundation)),
 }
 
@@ -66,9 +72,19 @@ async function serve(config: Config): Promise<number> {
   return signal.startsWith('SIG') ? 0 : 1
 }
 
+async function runEveryJob(config: Config, foundation: Foundation, log: Logger): Promise<number> {
+  const app = await createApp(config, foundation, log)
+  try {
+    process.stdout.write(`${JSON.stringify(await runJobs(app.worker))}\n`)
+    return 0
+  } finally {
+    await app.close()
+  }
+}
+
 async function withFoundation(
   config: Config,
-  work: (foundation: Awaited<ReturnType<typeof layFoundation>>, log: Logger) => Promise<number>,
+  work: (foundation: Foundation, log: Logger) => Promise<number>,
 ): Promise<number> {
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }))
   const foundation = await layFoundation(config, log, () => {})

@@ -7,6 +7,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
@@ -27,6 +28,7 @@ export interface HttpApp extends Omit<Door, 'publicUrl'> {
   delivery: Delivery
   urlSigning: SecretKeys
   metrics: Metrics
+  pools: { requests: pg.Pool; sweep: pg.Pool }
 }
 
 export interface HttpOptions {
@@ -92,7 +94,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   addRoutes(server, door)
   addUploadRoutes(server, door, app.uploads)
   addContentRoute(server, door, app.delivery, app.urlSigning)
-  addServiceRoutes(server, app.metrics, app.platform.pool)
+  addServiceRoutes(server, app.metrics, app.pools)
   return server
 }
 

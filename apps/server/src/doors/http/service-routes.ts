@@ -5,15 +5,20 @@ import { docsPage } from './docs-page.ts'
 import { openApiDocument } from './openapi.ts'
 
 /** Health, metrics and the description of the API. They show nothing of any organization. */
-export function addServiceRoutes(server: FastifyInstance, metrics: Metrics, pool: pg.Pool): void {
+export function addServiceRoutes(
+  server: FastifyInstance,
+  metrics: Metrics,
+  pools: { requests: pg.Pool; sweep: pg.Pool },
+): void {
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async () => {
-    await pool.query('select 1')
+    await pools.requests.query('select 1')
     return { status: 'ready' }
   })
-  server.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  )
+  server.get('/metrics', async (_request, reply) => {
+    await countCopies(metrics, pools.sweep)
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
   const document = JSON.stringify(openApiDocument())
   server.get('/openapi.json', async (_request, reply) => reply.type('application/json; charset=utf-8').send(document))
   const page = docsPage()
@@ -23,4 +28,16 @@ export function addServiceRoutes(server: FastifyInstance, metrics: Metrics, pool
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       .send(page),
   )
+}
+
+/** The figures of unfinished and released copies are read when they are asked for. */
+async function countCopies(metrics: Metrics, sweep: pg.Pool): Promise<void> {
+  const { rows } = await sweep.query<Record<string, number | string>>('select * from api.staging()')
+  for (const [state, prefix] of [
+    ['writing', 'unfinished'],
+    ['releasing', 'releasing'],
+  ] as const) {
+    metrics.copies.set({ state }, Number(rows[0]?.[`${prefix}_count`] ?? 0))
+    metrics.copyBytes.set({ state }, Number(rows[0]?.[`${prefix}_bytes`] ?? 0))
+  }
 }

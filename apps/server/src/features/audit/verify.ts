@@ -25,12 +25,13 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
     for (const batch of page) {
       if (batch.n !== lastN + 1 && batch.kind !== 'checkpoint')
         faults.push(faultOf(batch.n, `batch ${lastN + 1} is missing`))
-      const expected = previous ?? (batch.kind === 'checkpoint' ? batch.previous : GENESIS)
+      const expected = batch.kind === 'checkpoint' ? batch.previous : (previous ?? GENESIS)
       if (!expected.equals(batch.previous)) faults.push(faultOf(batch.n, 'does not follow the batch before it'))
       const checked = await checkBatch(db, tenantId, batch, signing)
       faults.push(...checked.faults)
       events += checked.events
-      previous = batch.head
+      // A checkpoint stands for the batches that were trimmed: what follows it follows the last of them.
+      previous = batch.kind === 'checkpoint' ? batch.previous : batch.head
       lastN = batch.n
       batches += 1
     }

@@ -1,5 +1,5 @@
 import { newUuid, toUuid } from '../../domain/id.ts'
-import { principalKind } from '../../domain/principal.ts'
+import { permits, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { deriveSigningKey, type SignedUrlRefusal, signUrl, verifySignedUrl } from '../../domain/signed-url.ts'
 import type { Credential } from '../../platform/enter.ts'
@@ -12,6 +12,9 @@ import * as rows from './sharing.sql.ts'
 export function sharingHandlers(signing: SecretKeys) {
   return {
     'signedUrls.create': async (context, input) => {
+      // Whoever may not read the bytes hands on no URL that does.
+      if (permits(context.principal, 'assets.read') !== 'yes')
+        throw new Problem('access.outOfScope', { action: 'assets.read' })
       const asset = await getAsset(context, input.assetId)
       requireManage(context, asset, 'assets.share')
       if (asset.state === 'trashed') throw new Problem('asset.trashed')

@@ -43,7 +43,10 @@ export const memberHandlers = {
     const tenantId = ownTenant(context, organizationId)
     const member = await getMember(context, tenantId, memberId)
     await refuseLastOwner(context, tenantId, member)
-    await rows.updateMember(context.db, tenantId, member.id, { removed_at: context.now, external_id: null })
+    await rows.leaveTeams(context.db, tenantId, member.id)
+    // The row keeps its external id, so that a token of theirs does not make them a member again. As a viewer's it can
+    // be put back by any admin.
+    await rows.updateMember(context.db, tenantId, member.id, { removed_at: context.now, role: 'viewer' })
     return undefined
   },
 } satisfies { [Name in `members.${'list' | 'create' | 'update' | 'delete'}`]: Handler<Name> }

@@ -84,11 +84,18 @@ export function findMember(db: Db, tenantId: string, id: string) {
     .executeTakeFirst()
 }
 
+/** Adds a member, or puts back one who was removed; undefined when there is one of that external id. */
 export function insertMember(db: Db, row: Insertable<MemberTable>) {
+  const { role, email, name } = row
   return db
     .insertInto('member')
     .values(row)
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'external_id']).doNothing())
+    .onConflict((conflict) =>
+      conflict
+        .columns(['tenant_id', 'external_id'])
+        .doUpdateSet({ role, email, name, removed_at: null })
+        .where('member.removed_at', 'is not', null),
+    )
     .returningAll()
     .executeTakeFirst()
 }
@@ -182,6 +189,10 @@ export async function replaceTeamMembers(
     )
     .executeTakeFirst()
   return Number(inserted.numInsertedOrUpdatedRows ?? 0n)
+}
+
+export function leaveTeams(db: Db, tenantId: string, memberId: string) {
+  return db.deleteFrom('team_member').where('tenant_id', '=', tenantId).where('member_id', '=', memberId).execute()
 }
 
 export async function deleteTeam(db: Db, tenantId: string, id: string): Promise<boolean> {

@@ -55,7 +55,8 @@ export async function planUpload(
   checkName(name)
   const chosen = input.visibility ?? rules.defaultVisibility
   const visibility = chosen ? visibilityRank(chosen) : terms.default_visibility
-  if (visibility === visibilityRank('public') && context.principal.rank < rankOf.admin && !rules.membersMayPublish) {
+  const publishes = !existing && visibility === visibilityRank('public')
+  if (publishes && context.principal.rank < rankOf.admin && !rules.membersMayPublish) {
     throw new Problem('access.forbidden', { action: 'assets.create' })
   }
   return {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { type Db, kyselyOn } from './connect.ts'
+import { type Db, gather, kyselyOn } from './connect.ts'
 
 /** A commit that did not happen although nothing threw: the server answered ROLLBACK. */
 export class NotCommitted extends Error {
@@ -33,6 +33,7 @@ export async function transaction<Entered, Result>(
   let broken = false
   try {
     const db = kyselyOn(client)
+    gather(client)
     const begun = client.query(options.readOnly ? `begin read only; ${SEARCH_PATH}` : `begin; ${SEARCH_PATH}`)
     const [, entered] = await together([begun, options.enter(db)])
     const result = await work(db, entered as Entered)
