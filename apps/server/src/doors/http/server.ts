@@ -80,6 +80,8 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
     // A body may take as long as it needs, as long as it moves: the uploads room watches that.
     requestTimeout: 0,
     clientErrorHandler: refuseUnreadable,
+    // An address that cannot be decoded is refused before there is a route whose error handler would be asked.
+    frameworkErrors: refuse,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   } as never) as unknown as FastifyInstance

@@ -63,11 +63,19 @@ export function tallied(
  * @throws Problem `request.stalled`, or `request.aborted` when the connection was lost
  */
 export async function* steady(body: Readable, limitSeconds: number): AsyncGenerator<Buffer> {
-  const timer = setTimeout(() => body.destroy(new Problem('request.stalled', { limitSeconds })), limitSeconds * 1000)
+  const pieces = body[Symbol.asyncIterator]()
+  let timer: NodeJS.Timeout | undefined
   try {
-    for await (const piece of body) {
-      timer.refresh()
-      yield piece
+    for (;;) {
+      // While the last piece was being stored it was not the client that stood still.
+      const stalled = new Promise<never>((_, fail) => {
+        timer = setTimeout(() => fail(new Problem('request.stalled', { limitSeconds })), limitSeconds * 1000)
+      })
+      // A stalled body is left as it is: to destroy a request is to hang up before it was answered.
+      const next = await Promise.race([pieces.next(), stalled])
+      clearTimeout(timer)
+      if (next.done) return
+      yield next.value
     }
   } catch (error) {
     throw error instanceof Problem ? error : connectionLost(error)
@@ -80,5 +88,6 @@ function connectionLost(error: unknown): unknown {
   const code = (error as { code?: string }).code
   if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE')
     return new Problem('request.aborted')
-  return error
+  // What else can fail while a body is read is the parser of its form.
+  return new Problem('request.malformed', { reason: (error as Error).message })
 }

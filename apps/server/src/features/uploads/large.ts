@@ -6,7 +6,7 @@ import { together } from '../../platform/database/transaction.ts'
 import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
-import type { ObjectStore, PutReceipt } from '../../providers/stores/port.ts'
+import { type ObjectStore, type PutReceipt, StoreError } from '../../providers/stores/port.ts'
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { keyFor, scopeOf } from './placing.ts'
@@ -171,21 +171,34 @@ async function storeBytes(
   const store = uploads.stores.get(uploads.options.storeId) as ObjectStore
   const abort = new AbortController()
   const stopBeating = beat(uploads, intended, abort)
+  const { stream, tally } = tallied(sourceOf(opened), intended.limitBytes)
+  const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
   try {
-    const { stream, tally } = tallied(sourceOf(opened), intended.limitBytes)
     const receipt = await store.put(intended.key, stream, {
       context: intended.copyId,
       signal: abort.signal,
       ...(intended.keys && { keys: intended.keys }),
       ...(request.sizeBytes !== undefined && { sizeBytes: request.sizeBytes }),
     })
+    if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
     const reader = storeReader(store, intended, receipt, tally.sizeBytes, abort.signal)
     const detected = await settleType(uploads, intended, first, opened, reader)
     await uploads.inspector.checkBounds(detected.mediaType, reader, abort.signal)
     return { receipt, facts: { ...tally, detected: detected.mediaType, charset: detected.encoding ?? null } }
   } finally {
     stopBeating()
+    stopWatching()
   }
+}
+
+/** Gives a store up that takes nothing for twice as long as a client may stand still, for which `steady` watches. */
+function watchProgress(tally: { sizeBytes: number }, stallSeconds: number, abort: AbortController): () => void {
+  let seenBytes = -1
+  const timer = setInterval(() => {
+    if (tally.sizeBytes === seenBytes) abort.abort(new StoreError('unavailable', 'The store stands still'))
+    seenBytes = tally.sizeBytes
+  }, 2000 * stallSeconds)
+  return () => clearInterval(timer)
 }
 
 /** Tells the reaper, five times in a lease, that the upload lives; stops it when the reaper has taken its copy. */

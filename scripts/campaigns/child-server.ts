@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Caller, callerOf } from '../../apps/server/test/service.ts'
+
+/** A server in a process of its own, so that its memory is its own. */
+export interface ChildServer {
+  url: string
+  adminKey: string
+  call: Caller
+  /** The memory that the process holds now, in bytes; undefined where the system does not tell. */
+  residentBytes(): number | undefined
+  stop(): Promise<void>
+}
+
+const MAIN = join(import.meta.dirname, '../../apps/server/src/main.ts')
+
+/** Starts a server on a free port and a temporary folder; DATABASE_URL is passed on. */
+export async function startChildServer(settings: Record<string, string> = {}): Promise<ChildServer> {
+  const data = await mkdtemp(join(tmpdir(), 'stowage-campaign-'))
+  const adminKey = randomBytes(24).toString('base64url')
+  const child = spawn(process.execPath, [MAIN, 'serve'], {
+    env: {
+      PATH: process.env['PATH'],
+      ...(process.env['DATABASE_URL'] && { DATABASE_URL: process.env['DATABASE_URL'] }),
+      STOWAGE_DATA: data,
+      STOWAGE_HOST: '127.0.0.1',
+      STOWAGE_PORT: '0',
+      STOWAGE_ADMIN_KEY: adminKey,
+      STOWAGE_LOG_LEVEL: 'error',
+      ...settings,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await addressOf(child)
+  return {
+    url,
+    adminKey,
+    call: callerOf(url, adminKey),
+    residentBytes: () => residentBytes(child.pid as number),
+    async stop() {
+      if (child.exitCode === null) {
+        child.kill('SIGTERM')
+        await once(child, 'exit')
+      }
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The address that the server prints when it is ready. */
+async function addressOf(child: ChildProcess): Promise<string> {
+  let printed = ''
+  for await (const piece of child.stdout ?? []) {
+    printed += piece
+    const url = /Stowage serves (\S+)/.exec(printed)?.[1]
+    if (url) {
+      child.stdout?.resume()
+      return url
+    }
+  }
+  throw new Error(`the server did not start: ${printed}`)
+}
+
+function residentBytes(pid: number): number | undefined {
+  try {
+    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
+  } catch {
+    return undefined
+  }
+}
