@@ -644,13 +644,13 @@ ALTER TABLE stowage.version FORCE ROW LEVEL SECURITY;
 -- Policies
 
 CREATE POLICY "trim" ON stowage.audit_batch AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5))));
 
 CREATE POLICY "trim" ON stowage.audit_event AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5) AND (batch IS NOT NULL)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5)) AND (batch IS NOT NULL)));
 
 CREATE POLICY add ON stowage.asset AS PERMISSIVE FOR INSERT TO stowage_app
-  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND (( SELECT api.rank() AS rank) >= 2) AND ((owner_id IS NULL) OR (owner_id = ( SELECT api.me() AS me)) OR (( SELECT api.rank() AS rank) >= 3))));
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND ( SELECT (api.rank() >= 2)) AND ((owner_id IS NULL) OR (owner_id = ( SELECT api.me() AS me)) OR ( SELECT (api.rank() >= 3)))));
 
 CREATE POLICY add ON stowage.audit_batch AS PERMISSIVE FOR INSERT TO stowage_app
   WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
@@ -665,27 +665,27 @@ CREATE POLICY add ON stowage.organization AS PERMISSIVE FOR INSERT TO stowage_ap
   WITH CHECK (( SELECT api.platform() AS platform));
 
 CREATE POLICY admin ON stowage.api_key AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)))
-  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND ((api.role_rank(role) >= 1) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank)))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))))
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND ((api.role_rank(role) >= 1) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank)))));
 
 CREATE POLICY admin ON stowage.credential AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY admin ON stowage.team AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY admin ON stowage.team_member AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY change ON stowage.asset AS PERMISSIVE FOR UPDATE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND ((( SELECT api.rank() AS rank) >= 3) OR ((( SELECT api.rank() AS rank) >= 2) AND ((owner_id = ( SELECT api.me() AS me)) OR (visibility > 0))))))
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND (( SELECT (api.rank() >= 3)) OR (( SELECT (api.rank() >= 2)) AND ((owner_id = ( SELECT api.me() AS me)) OR (visibility > 0))))))
   WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY change ON stowage.organization AS PERMISSIVE FOR UPDATE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY erase ON stowage.audit_person AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5))));
 
 CREATE POLICY found ON stowage.guard AS PERMISSIVE FOR INSERT TO stowage_app
   WITH CHECK (( SELECT api.platform() AS platform));
@@ -802,7 +802,7 @@ CREATE POLICY owner_all ON stowage.version AS PERMISSIVE FOR ALL TO stowage_owne
   WITH CHECK (true);
 
 CREATE POLICY read ON stowage.asset AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ((( SELECT api."only"() AS "only") IS NULL) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR ((visibility > 0) AND (( SELECT api.rank() AS rank) >= 1)) OR ((visibility = 2) AND (( SELECT api."only"() AS "only") IS NOT NULL)) OR (( SELECT api.rank() AS rank) >= 3))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT (api."only"() IS NULL)) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR ((visibility > 0) AND ( SELECT (api.rank() >= 1))) OR ((visibility = 2) AND ( SELECT (api."only"() IS NOT NULL))) OR ( SELECT (api.rank() >= 3)))));
 
 CREATE POLICY read ON stowage.asset_tag AS PERMISSIVE FOR SELECT TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
@@ -811,32 +811,32 @@ CREATE POLICY read ON stowage.asset_type AS PERMISSIVE FOR SELECT TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY read ON stowage.audit_batch AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY read ON stowage.audit_event AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY read ON stowage.audit_person AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY read ON stowage.member AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ((( SELECT api.rank() AS rank) >= 3) OR (id = ( SELECT api.me() AS me)))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT (api.rank() >= 3)) OR (id = ( SELECT api.me() AS me)))));
 
 CREATE POLICY read ON stowage.organization AS PERMISSIVE FOR SELECT TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) OR ( SELECT api.platform() AS platform)));
 
 CREATE POLICY remove ON stowage.asset AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api."only"() AS "only") IS NULL) AND ((( SELECT api.rank() AS rank) >= 3) OR ((( SELECT api.rank() AS rank) >= 2) AND (owner_id = ( SELECT api.me() AS me))))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND (( SELECT (api.rank() >= 3)) OR (( SELECT (api.rank() >= 2)) AND (owner_id = ( SELECT api.me() AS me))))));
 
 CREATE POLICY remove ON stowage.organization AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 4)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 4))));
 
 CREATE POLICY seal ON stowage.audit_event AS PERMISSIVE FOR UPDATE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5) AND (batch IS NULL)))
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5)) AND (batch IS NULL)))
   WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (batch IS NOT NULL)));
 
 CREATE POLICY service ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowage_app
-  USING ((( SELECT api.rank() AS rank) >= 5));
+  USING (( SELECT (api.rank() >= 5)));
 
 CREATE POLICY tenant ON stowage.asset_access AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
@@ -878,17 +878,17 @@ CREATE POLICY tenant ON stowage.version AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY tidy ON stowage.idempotency AS PERMISSIVE FOR DELETE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 5)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5))));
 
 CREATE POLICY write ON stowage.asset_tag AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 2)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 2))));
 
 CREATE POLICY write ON stowage.asset_type AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3)));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY write ON stowage.member AS PERMISSIVE FOR ALL TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))))
-  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT api.rank() AS rank) >= 3) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))))
+  WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))));
 
 -- Functions
 

@@ -164,42 +164,42 @@ create policy read on stowage.organization for select to stowage_app
   using (tenant_id = (select api.tenant()) or (select api.platform()));
 create policy add on stowage.organization for insert to stowage_app with check ((select api.platform()));
 create policy change on stowage.organization for update to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 create policy remove on stowage.organization for delete to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 4);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 4));
 
 create policy tenant on stowage.guard to stowage_app using (tenant_id = (select api.tenant()));
 create policy found on stowage.guard for insert to stowage_app with check ((select api.platform()));
 
 create policy read on stowage.member for select to stowage_app
-  using (tenant_id = (select api.tenant()) and ((select api.rank()) >= 3 or id = (select api.me())));
+  using (tenant_id = (select api.tenant()) and ((select api.rank() >= 3) or id = (select api.me())));
 create policy write on stowage.member to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3)
     and api.role_rank(role) <= (select api.rank()))
-  with check (tenant_id = (select api.tenant()) and (select api.rank()) >= 3
+  with check (tenant_id = (select api.tenant()) and (select api.rank() >= 3)
     and api.role_rank(role) <= (select api.rank()));
 
 create policy admin on stowage.team to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 create policy admin on stowage.team_member to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 
 create policy read on stowage.asset_type for select to stowage_app using (tenant_id = (select api.tenant()));
 create policy write on stowage.asset_type to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 
 create policy admin on stowage.api_key to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3)
-  with check (tenant_id = (select api.tenant()) and (select api.rank()) >= 3
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3))
+  with check (tenant_id = (select api.tenant()) and (select api.rank() >= 3)
     and api.role_rank(role) between 1 and (select api.rank()));
 create policy admin on stowage.credential to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 
 create policy mine on stowage.idempotency to stowage_app
   using (tenant_id = (select api.tenant()) and principal_id = (select api.me()));
 create policy tidy on stowage.idempotency for delete to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 5);
-create policy service on stowage.platform_secret to stowage_app using ((select api.rank()) >= 5);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 5));
+create policy service on stowage.platform_secret to stowage_app using ((select api.rank() >= 5));
 
 grant select, insert, update, delete on stowage.organization, stowage.member, stowage.team, stowage.team_member,
   stowage.asset_type, stowage.api_key, stowage.idempotency, stowage.platform_secret to stowage_app;

@@ -54,21 +54,21 @@ begin
     execute format('alter table stowage.%I enable row level security', t);
     execute format('alter table stowage.%I force row level security', t);
     execute format('create policy add on stowage.%I for insert to stowage_app with check (tenant_id = (select api.tenant()))', t);
-    execute format('create policy read on stowage.%I for select to stowage_app using (tenant_id = (select api.tenant()) and (select api.rank()) >= 3)', t);
+    execute format('create policy read on stowage.%I for select to stowage_app using (tenant_id = (select api.tenant()) and (select api.rank() >= 3))', t);
   end loop;
 end $$;
 select api.let_owner(array['audit_event', 'audit_person', 'audit_batch']);
 
 -- Only the sealer touches an event again, and only its batch; nobody else may change or remove anything.
 create policy seal on stowage.audit_event for update to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 5 and batch is null)
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 5) and batch is null)
   with check (tenant_id = (select api.tenant()) and batch is not null);
 create policy trim on stowage.audit_event for delete to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 5 and batch is not null);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 5) and batch is not null);
 create policy trim on stowage.audit_batch for delete to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 5);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 5));
 create policy erase on stowage.audit_person for delete to stowage_app
-  using (tenant_id = (select api.tenant()) and (select api.rank()) >= 5);
+  using (tenant_id = (select api.tenant()) and (select api.rank() >= 5));
 
 grant select, insert, delete on stowage.audit_event, stowage.audit_person, stowage.audit_batch to stowage_app;
 grant update (batch) on stowage.audit_event to stowage_app;
