@@ -1,19 +1,19 @@
 import { type IdKind, idPrefixes } from '@stowage/contract'
-import { TypeID, typeidUnboxed } from 'typeid-js'
+import { fromUUID, type TypeId, toUUID, typeidUnboxed } from 'typeid-js'
 
 /** A new time-ordered UUID (version 7), as the database keeps it. */
 export function newUuid(): string {
-  return TypeID.fromString(typeidUnboxed()).toUUID()
+  return toUUID(typeidUnboxed())
 }
 
 /** `ast_01j…` for the API from the database's UUID. */
 export function toId(kind: IdKind, uuid: string): string {
-  return TypeID.fromUUID(idPrefixes[kind], uuid).toString()
+  return fromUUID(uuid, idPrefixes[kind])
 }
 
 /** The database's UUID from an id that the contract has already checked. */
 export function toUuid(id: string): string {
-  return TypeID.fromString(id).toUUID()
+  return toUUID(id as TypeId<string>)
 }
 
 /** Whether an id carries the prefix of this kind. */

@@ -196,11 +196,11 @@ async function recordFailure(
   const problem = error instanceof Recorded ? error.problem : error instanceof Problem ? error : undefined
   if (!trace.principal) {
     if (problem) platform.onUnauthenticated(problem.code)
-    return problem ?? translate(error)
+    return problem ?? translate(error, name)
   }
   if (error instanceof Recorded && error.written) return error.problem
   if (problem?.code === 'rate.limited') return problem
-  const failure = problem ?? translate(error)
+  const failure = problem ?? translate(error, name)
   const note = auditOutcome(name, call, { ...trace, principal: trace.principal }, platform.clock(), failure)
   try {
     await platform.auditTrail.writeAlone(note)
@@ -210,7 +210,15 @@ async function recordFailure(
   return failure
 }
 
-function translate(error: unknown): unknown {
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+/** A rule that the database holds alone, such as who may publish, refuses by an error of its own. */
+function translate(error: unknown, name: OperationName): unknown {
+  if ((error as { code?: unknown } | null)?.code === INSUFFICIENT_PRIVILEGE) {
+    const problem = new Problem('access.forbidden', { action: getOperation(name).action })
+    problem.cause = error
+    return problem
+  }
   if (isUnavailable(error)) {
     const problem = new Problem('database.unavailable', { retryAfterSeconds: 2 })
     problem.cause = error

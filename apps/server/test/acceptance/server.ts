@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll } from 'vitest'
+import { poll } from './poll.ts'
+
+/** The server under test and its platform key. */
+export interface Served {
+  url: string
+  key: string
+  /** Whether it was started here, with the settings asked for. */
+  own: boolean
+}
+
+const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
+const OWN_KEY = 'acceptance-platform-key-0123456789'
+
+/**
+ * The server that `STOWAGE_TEST_URL` and `STOWAGE_TEST_KEY` name, else one started for the calling test file with data
+ * of its own, and stopped after it.
+ *
+ * @throws Error with the server's output when it ends before it is ready
+ */
+export async function serve(settings: Record<string, string> = {}): Promise<Served> {
+  const { STOWAGE_TEST_URL: url, STOWAGE_TEST_KEY: key } = process.env
+  if (url && key) return { url: url.replace(/\/+$/, ''), key, own: false }
+  const port = await freePort()
+  const data = await mkdtemp(join(tmpdir(), 'stowage-acceptance-'))
+  const environment = { STOWAGE_DATA: data, STOWAGE_PORT: String(port), STOWAGE_ADMIN_KEY: OWN_KEY, ...settings }
+  const server = spawn(process.execPath, [MAIN, 'serve'], {
+    env: { PATH: process.env['PATH'], STOWAGE_LOG_LEVEL: 'warn', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const ended = once(server, 'exit')
+  afterAll(async () => {
+    server.kill('SIGTERM')
+    await ended
+    await rm(data, { recursive: true, force: true })
+  })
+  const origin = `http://localhost:${port}`
+  await poll(async () => {
+    if (server.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output}`)
+    const ready = await fetch(`${origin}/readyz`).catch(() => undefined)
+    return ready?.ok
+  })
+  return { url: origin, key: OWN_KEY, own: true }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, 'localhost')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
