@@ -18,6 +18,7 @@ CREATE TABLE stowage.api_key (
   name text NOT NULL,
   role text NOT NULL,
   member_id uuid,
+  ceiling integer DEFAULT 4 NOT NULL,
   scopes text[],
   prefix text NOT NULL,
   requests_per_minute integer,
@@ -316,6 +317,8 @@ CREATE TABLE stowage.version (
 );
 
 -- Constraints
+
+ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_ceiling_check CHECK (((ceiling >= 1) AND (ceiling <= 4)));
 
 ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
 
@@ -677,6 +680,9 @@ CREATE POLICY admin ON stowage.team AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY admin ON stowage.team_member AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
+CREATE POLICY ceiling ON stowage.api_key AS RESTRICTIVE FOR INSERT TO stowage_app
+  WITH CHECK ((ceiling <= ( SELECT api.rank() AS rank)));
+
 CREATE POLICY change ON stowage.asset AS PERMISSIVE FOR UPDATE TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND (( SELECT (api.rank() >= 3)) OR (( SELECT (api.rank() >= 2)) AND ((owner_id = ( SELECT api.me() AS me)) OR (visibility > 0))))))
   WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
@@ -998,7 +1004,7 @@ declare
   org record;
   m record;
 begin
-  select c.tenant_id, c.expires_at as secret_expires_at, a.id, a.role, a.member_id, a.scopes, a.expires_at, a.revoked_at, a.requests_per_minute
+  select c.tenant_id, c.expires_at as secret_expires_at, a.id, a.role, a.member_id, a.ceiling, a.scopes, a.expires_at, a.revoked_at, a.requests_per_minute
     into k from stowage.credential c join stowage.api_key a on a.tenant_id = c.tenant_id and a.id = c.key_id
     where c.hash = p_hash;
   if not found or k.revoked_at is not null then
@@ -1045,7 +1051,7 @@ begin
       e.kind := 'user';
     end if;
     -- Never more than the member; an agent's own role is its scopes.
-    e.rank := case when k.role = 'agent' then api.role_rank(m.role) else least(e.rank, api.role_rank(m.role)) end;
+    e.rank := case when k.role = 'agent' then least(api.role_rank(m.role), k.ceiling) else least(e.rank, api.role_rank(m.role)) end;
     e.role := case when k.role = 'agent' then 'agent' else api.rank_role(e.rank) end;
   end if;
 

@@ -92,6 +92,8 @@ create table stowage.api_key (
   name text not null check (length(name) between 1 and 255),
   role text not null check (role in ('owner', 'admin', 'editor', 'viewer', 'agent', 'platform')),
   member_id uuid,
+  -- The rank of its maker: acting for somebody higher, an agent still may no more than who made it.
+  ceiling integer not null default 4 check (ceiling between 1 and 4),
   scopes text[],
   prefix text not null,
   requests_per_minute integer check (requests_per_minute > 0),
@@ -192,6 +194,7 @@ create policy admin on stowage.api_key to stowage_app
   using (tenant_id = (select api.tenant()) and (select api.rank() >= 3))
   with check (tenant_id = (select api.tenant()) and (select api.rank() >= 3)
     and api.role_rank(role) between 1 and (select api.rank()));
+create policy ceiling on stowage.api_key as restrictive for insert to stowage_app with check (ceiling <= (select api.rank()));
 create policy admin on stowage.credential to stowage_app
   using (tenant_id = (select api.tenant()) and (select api.rank() >= 3));
 

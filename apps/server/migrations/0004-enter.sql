@@ -35,7 +35,7 @@ declare
   org record;
   m record;
 begin
-  select c.tenant_id, c.expires_at as secret_expires_at, a.id, a.role, a.member_id, a.scopes, a.expires_at, a.revoked_at, a.requests_per_minute
+  select c.tenant_id, c.expires_at as secret_expires_at, a.id, a.role, a.member_id, a.ceiling, a.scopes, a.expires_at, a.revoked_at, a.requests_per_minute
     into k from stowage.credential c join stowage.api_key a on a.tenant_id = c.tenant_id and a.id = c.key_id
     where c.hash = p_hash;
   if not found or k.revoked_at is not null then
@@ -82,7 +82,7 @@ begin
       e.kind := 'user';
     end if;
     -- Never more than the member; an agent's own role is its scopes.
-    e.rank := case when k.role = 'agent' then api.role_rank(m.role) else least(e.rank, api.role_rank(m.role)) end;
+    e.rank := case when k.role = 'agent' then least(api.role_rank(m.role), k.ceiling) else least(e.rank, api.role_rank(m.role)) end;
     e.role := case when k.role = 'agent' then 'agent' else api.rank_role(e.rank) end;
   end if;
 

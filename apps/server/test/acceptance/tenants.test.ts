@@ -139,6 +139,15 @@ describe('acting for a user', () => {
     const answer = await apiOf(owner.url, secret, { 'Stowage-User': items[0].id }).get('/v1/assets')
     expectProblem(answer, 403, 'access.cannotActFor')
   })
+
+  test('never gives an agent more than its maker has, whoever it acts for', async () => {
+    const member = created(await owner.post(`${home}/members`, { externalId: randomUUID(), role: 'owner' }))
+    const admin = apiOf(owner.url, (await newKey(owner, { role: 'admin' })).secret)
+    const agent = await newKey(admin, { role: 'agent', scopes: ['keys.manage'] })
+    const asOwner = apiOf(owner.url, agent.secret, { 'Stowage-User': member.id })
+    expectProblem(await asOwner.post('/v1/api-keys', { name: 'k', role: 'owner' }), 403, 'apiKey.roleTooHigh')
+    created(await asOwner.post('/v1/api-keys', { name: 'k', role: 'admin' }))
+  })
 })
 
 describe('the audit trail', () => {

@@ -38,6 +38,7 @@ export const apiKeyHandlers = {
       name: input.name,
       role: input.role,
       member_id: memberId,
+      ceiling: Math.min(context.principal.rank, rankOf.owner),
       scopes: narrowed(context, input.scopes),
       prefix,
       requests_per_minute: input.requestsPerMinute ?? null,

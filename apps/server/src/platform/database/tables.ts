@@ -7,6 +7,7 @@ export interface ApiKeyTable {
   name: string
   role: string
   member_id: string | null
+  ceiling: Generated<number>
   scopes: string[] | null
   prefix: string
   requests_per_minute: number | null

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const START_LIMIT_MS = 60_000
+const KEY = 'durability-admin-key-0123456789'
+
+/** A server in a process of its own, which a test may stop or kill. */
+export interface ServerProcess {
+  url: string
+  headers: { authorization: string }
+  /** Process id of the server itself, also when another program runs it. */
+  pid: number
+  /** SIGTERM, then the exit status. */
+  stop(): Promise<number | null>
+  /** SIGKILL to the server alone, or to everything that it has started as well; resolves when it is gone. */
+  kill(what: 'server' | 'everything'): Promise<void>
+}
+
+export interface StartOptions {
+  data: string
+  env?: Record<string, string>
+  /** A program, with its arguments, that runs the server. */
+  under?: readonly string[]
+}
+
+/** Starts a server and waits until it takes requests. */
+export async function startServer(options: StartOptions): Promise<ServerProcess> {
+  const port = await freePort()
+  const command = [...(options.under ?? []), process.execPath, MAIN, 'serve']
+  const child = spawn(command[0] as string, command.slice(1), {
+    env: environment(options, port),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const said = lastWords(child)
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const url = `http://localhost:${port}`
+  await untilReady(child, url, said)
+  const pid = options.under ? (childrenOf(child.pid as number)[0] as number) : (child.pid as number)
+  return {
+    url,
+    headers: { authorization: `Bearer ${KEY}` },
+    pid,
+    stop: () => {
+      process.kill(pid, 'SIGTERM')
+      return exited
+    },
+    kill: async (what) => {
+      const pids = what === 'server' ? [pid] : [pid, ...descendantsOf(pid)]
+      for (const each of pids) killIfThere(each)
+      await exited
+    },
+  }
+}
+
+/** Runs another command of the server to its end. */
+export async function runCommand(words: string[], options: StartOptions): Promise<{ status: number; output: string }> {
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    env: environment(options, 0),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text
+  })
+  const [status] = await once(child, 'close')
+  return { status: status ?? 128, output }
+}
+
+function environment(options: StartOptions, port: number): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    STOWAGE_DATA: options.data,
+    STOWAGE_PORT: String(port),
+    STOWAGE_ADMIN_KEY: KEY,
+    STOWAGE_LOG_LEVEL: 'silent',
+    ...options.env,
+  }
+}
+
+function lastWords(child: ChildProcess): () => string {
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (more) => {
+    text = (text + more).slice(-4000)
+  })
+  return () => text
+}
+
+async function untilReady(child: ChildProcess, url: string, said: () => string): Promise<void> {
+  const limit = Date.now() + START_LIMIT_MS
+  while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+    if (answer?.ok) return
+    await pause(30)
+  }
+  child.kill('SIGKILL')
+  throw new Error(`The server did not start:\n${said()}`)
+}
+
+/** PostgreSQL's processes lead sessions of their own: no one group holds them all. */
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
+}
+
+function childrenOf(parent: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.map(Number).filter((pid) => parentOf(pid) === parent)
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    // The program's name, in parentheses, may hold anything.
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[1],
+    )
+  } catch {
+    return undefined
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, 'localhost')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
