@@ -72,14 +72,13 @@ function describeAtomicity(bench: Bench): void {
     expect([...seen]).toEqual([storedBytes])
   })
 
-  test('keeps what was acknowledged over a crash, and nothing that was not', async ({ skip }) => {
+  test('keeps what was acknowledged and nothing that was not, over a crash too where it outlives its process', async () => {
     const { crash } = bench.subject
-    if (!crash) return skip()
     const prefix = bench.prefix()
     const bytes = randomBytes(300_000)
     const receipt = await bench.put(`${prefix}whole`, bytes)
     await expect(bench.putBody(`${prefix}half`, failingBody(200_000, new Error('half')))).rejects.toThrow('half')
-    await crash.call(bench.subject)
+    await crash?.call(bench.subject)
     expect(digest(await bench.read(`${prefix}whole`, receipt))).toBe(digest(bytes))
     expect(await bench.store.head(`${prefix}half`)).toBeUndefined()
     await bench.store.abandon(`${prefix}half`)
