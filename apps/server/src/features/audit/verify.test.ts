@@ -5,6 +5,7 @@ import { startTestService, type TestService } from '../../../test/test-service.t
 import { toUuid } from '../../domain/id.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
+import { trimEvents } from './room.ts'
 
 const BATCHES = 3
 
@@ -111,5 +112,28 @@ describe('verifyChain', () => {
       ),
     )
     expect((await verify()).head).not.toBe(before.head)
+  })
+})
+
+describe('trimEvents', () => {
+  const trim = (before: Date) =>
+    service.app.worker.inTenant(toUuid(organization.id), (db) =>
+      trimEvents(db, toUuid(organization.id), before, service.app.worker.auditSigning, new Date()),
+    )
+
+  test('leaves a signed checkpoint behind which the chain goes on', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const moment = new Date()
+    await uploadText(service.call, Buffer.from('later'), { organization: organization.id })
+    await seal()
+    expect(await trim(moment)).toBeGreaterThan(0)
+    expect(await verify()).toMatchObject({ intact: true, batches: 2, faults: [] })
+    await tamper(`update stowage.audit_batch set previous = sha256('x') where kind = 'checkpoint'`)
+    expect((await verify()).intact).toBe(false)
+  })
+
+  test('leaves alone what was sealed later', async () => {
+    expect(await trim(new Date(0))).toBe(0)
+    expect(await verify()).toMatchObject({ intact: true, batches: BATCHES })
   })
 })
