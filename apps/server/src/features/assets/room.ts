@@ -5,6 +5,7 @@ import { ifMatch } from '../../domain/preconditions.ts'
 import { manages, rankOf } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { visibilityRank } from '../../domain/visibility.ts'
+import type { Db } from '../../platform/database/connect.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import { pageOf, positionOf } from '../../platform/page.ts'
 import * as rows from './assets.sql.ts'
@@ -60,7 +61,7 @@ export function assetHandlers(options: AssetsOptions) {
       const asset = await lockAsset(context, assetId)
       requireManage(context, asset, 'assets.delete')
       if (purge) await purgeNow(context, asset.id, options.releaseDelaySeconds)
-      else if (asset.state !== 'trashed') await trash(context, asset, options.trashDays)
+      else if (asset.state !== 'trashed') await trashAsset(context.db, asset, context.now, options.trashDays)
       return undefined
     },
     'assets.restore': async (context, { assetId }) => {
@@ -121,14 +122,15 @@ export function requireManage(context: Context, asset: { owner_id: string | null
   if (!manages(context.principal, { ownerId: asset.owner_id })) throw new Problem('access.forbidden', { action })
 }
 
-async function trash(context: Context, asset: LockedAsset, trashDays: number): Promise<void> {
+/** Moves an asset, whose row the caller has locked, to the trash for so many days. */
+export async function trashAsset(db: Db, asset: LockedAsset, now: Date, trashDays: number): Promise<void> {
   const changes = {
     state: 'trashed',
     state_before: asset.state,
-    trashed_at: context.now,
-    purge_after: new Date(context.now.getTime() + trashDays * DAY_MS),
+    trashed_at: now,
+    purge_after: new Date(now.getTime() + trashDays * DAY_MS),
   }
-  await rows.updateAsset(context.db, context.tenantId, asset.id, changes, context.now)
+  await rows.updateAsset(db, asset.tenant_id, asset.id, changes, now)
 }
 
 async function purgeNow(context: Context, id: string, releaseDelaySeconds: number): Promise<void> {

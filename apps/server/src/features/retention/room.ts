@@ -1,8 +1,6 @@
 import { newUuid } from '../../domain/id.ts'
 import type { Db } from '../../platform/database/connect.ts'
-import { lockAssetRow, purgeAsset, recordUsage, shareHoldGuard, updateAsset } from '../assets/room.ts'
-
-const DAY_MS = 24 * 60 * 60 * 1000
+import { lockAssetRow, purgeAsset, recordUsage, shareHoldGuard, trashAsset } from '../assets/room.ts'
 
 /**
  * What becomes of an asset whose time has come: out of the trash for good, or past its expiry into the trash, or, when
@@ -26,12 +24,6 @@ export async function expireAsset(
     return 'purged'
   }
   if (!expired || asset.state === 'trashed') return undefined
-  const changes = {
-    state: 'trashed',
-    state_before: asset.state,
-    trashed_at: now,
-    purge_after: new Date(now.getTime() + options.trashDays * DAY_MS),
-  }
-  await updateAsset(db, tenantId, assetId, changes, now)
+  await trashAsset(db, asset, now, options.trashDays)
   return 'trashed'
 }
