@@ -54,7 +54,7 @@ export function tallied(
     for (let next = await opened.rest.next(); !next.done; next = await opened.rest.next()) yield count(next.value)
     tally.sha256 = hash.digest()
   }
-  return { stream: Readable.from(pieces(), { objectMode: false, highWaterMark: 256 * 1024 }), tally }
+  return { stream: Readable.from(pieces(), { highWaterMark: 4 }), tally }
 }
 
 /**

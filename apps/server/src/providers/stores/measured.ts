@@ -96,6 +96,8 @@ async function put(
 function countingStream(): { stream: Transform; bytes: () => number } {
   let bytes = 0
   const stream = new Transform({
+    objectMode: true,
+    highWaterMark: 4,
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
       done(null, chunk)

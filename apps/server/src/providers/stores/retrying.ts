@@ -110,6 +110,8 @@ function unreadUntilAsked(body: Body): { open(): Readable; wasRead(): boolean } 
   let chunks: AsyncIterator<Buffer> | undefined
   const open = () =>
     new Readable({
+      objectMode: true,
+      highWaterMark: 4,
       read() {
         chunks ??= body[Symbol.asyncIterator]()
         chunks.next().then(

@@ -14,6 +14,8 @@ import {
 } from './sealed-format.ts'
 
 const BUFFERED_BYTES = 256 * 1024
+// Out come chunks, counted as such: a reader of a byte stream is given what has piled up in one piece, copied together.
+const CHUNKS_OUT = { writableHighWaterMark: BUFFERED_BYTES, readableObjectMode: true, readableHighWaterMark: 4 }
 
 /** Plain bytes in, header and sealed chunks out. Fails with StoreError `badSize` when `sizeBytes` is not what came. */
 export function sealingStream(seal: SealChunk, sizeBytes?: number): Transform {
@@ -21,7 +23,7 @@ export function sealingStream(seal: SealChunk, sizeBytes?: number): Transform {
   let index = 0
   let received = 0
   return new Transform({
-    highWaterMark: BUFFERED_BYTES,
+    ...CHUNKS_OUT,
     transform(chunk: Buffer, _encoding, done) {
       received += chunk.length
       if (sizeBytes !== undefined && received > sizeBytes) return done(badSize(sizeBytes, 'more'))
@@ -60,7 +62,7 @@ export function openingStream(open: OpenChunk, shape: Shape, span: Span): Transf
     return plain.subarray(Math.max(0, span.start - chunkStart), end - chunkStart)
   }
   return new Transform({
-    highWaterMark: BUFFERED_BYTES,
+    ...CHUNKS_OUT,
     transform(chunk: Buffer, _encoding, done) {
       queue.add(chunk)
       try {
