@@ -1,4 +1,5 @@
-const allowedControls = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x1b])
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const controlCharacter = /[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]/
 
 const mailHeaders = /^(?:from|to|subject|date|message-id|received|return-path|mime-version|delivered-to|reply-to):/i
 const htmlStart =
@@ -14,11 +15,7 @@ const proseNames = ['txt', 'text', 'log', 'srt', 'ini', 'conf', 'yaml', 'yml', '
 
 /** True for what text does not hold: anything below the space but white space and the escape of terminal logs. */
 export function hasControlCharacters(text: string) {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code < 0x20 && !allowedControls.has(code)) return true
-  }
-  return false
+  return controlCharacter.test(text)
 }
 
 /**
