@@ -8,6 +8,30 @@ CREATE SCHEMA stowage;
 
 -- Types
 
+CREATE DOMAIN stowage.asset_name AS text CHECK (((length(VALUE) >= 1) AND (length(VALUE) <= 255)));
+
+CREATE DOMAIN stowage.asset_state AS text CHECK ((VALUE = ANY (ARRAY['active'::text, 'archived'::text, 'quarantined'::text, 'trashed'::text])));
+
+CREATE DOMAIN stowage.audit_outcome AS text CHECK ((VALUE = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])));
+
+CREATE DOMAIN stowage.classification AS text CHECK ((VALUE = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text])));
+
+CREATE DOMAIN stowage.copy_state AS text CHECK ((VALUE = ANY (ARRAY['writing'::text, 'live'::text, 'releasing'::text, 'gone'::text])));
+
+CREATE DOMAIN stowage.expiry_action AS text CHECK ((VALUE = ANY (ARRAY['trash'::text, 'purge'::text])));
+
+CREATE DOMAIN stowage.principal_kind AS text CHECK ((VALUE = ANY (ARRAY['user'::text, 'apiKey'::text])));
+
+CREATE DOMAIN stowage.scan_status AS text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'not_scanned'::text, 'error'::text])));
+
+CREATE DOMAIN stowage.sha256_digest AS bytea CHECK ((length(VALUE) = 32));
+
+CREATE DOMAIN stowage.size_bytes AS bigint CHECK ((VALUE >= 0));
+
+CREATE DOMAIN stowage.version_number AS integer CHECK ((VALUE > 0));
+
+CREATE DOMAIN stowage.visibility AS smallint CHECK (((VALUE >= 0) AND (VALUE <= 2)));
+
 CREATE TYPE api.entrance AS (outcome text, tenant_id uuid, slug text, kind text, principal_id uuid, key_id uuid, role text, rank integer, scopes text[], requests_per_minute integer);
 
 -- Tables
@@ -30,24 +54,24 @@ CREATE TABLE stowage.api_key (
 CREATE TABLE stowage.asset (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
-  name text NOT NULL,
+  name stowage.asset_name NOT NULL,
   asset_type text NOT NULL,
   owner_id uuid,
-  owner_kind text,
-  visibility smallint NOT NULL,
-  state text DEFAULT 'active'::text NOT NULL,
-  state_before text,
+  owner_kind stowage.principal_kind,
+  visibility stowage.visibility NOT NULL,
+  state stowage.asset_state DEFAULT 'active'::text NOT NULL,
+  state_before stowage.asset_state,
   trashed_at timestamp(3) with time zone,
   purge_after timestamp(3) with time zone,
   expires_at timestamp(3) with time zone,
-  expiry_action text DEFAULT 'trash'::text NOT NULL,
+  expiry_action stowage.expiry_action DEFAULT 'trash'::text NOT NULL,
   url_epoch integer DEFAULT 0 NOT NULL,
   current_n integer NOT NULL,
   last_n integer NOT NULL,
   media_type text NOT NULL,
-  size_bytes bigint NOT NULL,
-  sha256 bytea NOT NULL,
-  scan text NOT NULL,
+  size_bytes stowage.size_bytes NOT NULL,
+  sha256 stowage.sha256_digest NOT NULL,
+  scan stowage.scan_status NOT NULL,
   scan_reason text,
   folder text,
   project_id text,
@@ -55,7 +79,7 @@ CREATE TABLE stowage.asset (
   call_id text,
   session_id text,
   category text,
-  classification text,
+  classification stowage.classification,
   metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
   tags text[] DEFAULT '{}'::text[] NOT NULL,
   created_at timestamp(3) with time zone NOT NULL,
@@ -100,7 +124,7 @@ CREATE TABLE stowage.audit_event (
   id uuid NOT NULL,
   at timestamp(3) with time zone NOT NULL,
   action text NOT NULL,
-  outcome text NOT NULL,
+  outcome stowage.audit_outcome NOT NULL,
   principal_kind text NOT NULL,
   principal_id uuid,
   subject text,
@@ -121,12 +145,12 @@ CREATE TABLE stowage.audit_person (
 CREATE TABLE stowage.copy (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
-  sha256 bytea,
+  sha256 stowage.sha256_digest,
   scope text NOT NULL,
   placement_id uuid NOT NULL,
   store_id text NOT NULL,
   key text NOT NULL,
-  state text NOT NULL,
+  state stowage.copy_state NOT NULL,
   asset_id uuid,
   n integer,
   envelope bytea,
@@ -181,9 +205,9 @@ CREATE TABLE stowage.migration (
 
 CREATE TABLE stowage.object (
   tenant_id uuid NOT NULL,
-  sha256 bytea NOT NULL,
-  size_bytes bigint NOT NULL,
-  scan text NOT NULL,
+  sha256 stowage.sha256_digest NOT NULL,
+  size_bytes stowage.size_bytes NOT NULL,
+  scan stowage.scan_status NOT NULL,
   scan_reason text,
   finding text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
@@ -303,15 +327,15 @@ CREATE TABLE stowage.usage_total (
 CREATE TABLE stowage.version (
   tenant_id uuid NOT NULL,
   asset_id uuid NOT NULL,
-  n integer NOT NULL,
-  sha256 bytea NOT NULL,
+  n stowage.version_number NOT NULL,
+  sha256 stowage.sha256_digest NOT NULL,
   scope text NOT NULL,
-  size_bytes bigint NOT NULL,
+  size_bytes stowage.size_bytes NOT NULL,
   media_type text NOT NULL,
   charset text,
   name text NOT NULL,
   created_by uuid,
-  created_by_kind text,
+  created_by_kind stowage.principal_kind,
   made_from integer,
   created_at timestamp(3) with time zone NOT NULL
 );
@@ -328,25 +352,7 @@ ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_requests_per_minute_check CHE
 
 ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text, 'agent'::text, 'platform'::text])));
 
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_check CHECK (((owner_id IS NULL) = (owner_kind IS NULL)));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_check1 CHECK (((state = 'trashed'::text) = (trashed_at IS NOT NULL)));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text])));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_expiry_action_check CHECK ((expiry_action = ANY (ARRAY['trash'::text, 'purge'::text])));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'apiKey'::text])));
-
 ALTER TABLE stowage.asset ADD CONSTRAINT asset_pkey PRIMARY KEY (tenant_id, id);
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_state_before_check CHECK ((state_before = ANY (ARRAY['active'::text, 'archived'::text, 'quarantined'::text])));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_state_check CHECK ((state = ANY (ARRAY['active'::text, 'archived'::text, 'quarantined'::text, 'trashed'::text])));
-
-ALTER TABLE stowage.asset ADD CONSTRAINT asset_visibility_check CHECK (((visibility >= 0) AND (visibility <= 2)));
 
 ALTER TABLE stowage.asset_access ADD CONSTRAINT asset_access_pkey PRIMARY KEY (tenant_id, asset_id);
 
@@ -366,17 +372,13 @@ ALTER TABLE stowage.audit_batch ADD CONSTRAINT audit_batch_kind_check CHECK ((ki
 
 ALTER TABLE stowage.audit_batch ADD CONSTRAINT audit_batch_pkey PRIMARY KEY (tenant_id, n);
 
-ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])));
-
 ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE stowage.audit_person ADD CONSTRAINT audit_person_pkey PRIMARY KEY (tenant_id, id);
 
-ALTER TABLE stowage.copy ADD CONSTRAINT copy_check CHECK (((state <> 'live'::text) OR (sha256 IS NOT NULL)));
+ALTER TABLE stowage.copy ADD CONSTRAINT copy_check CHECK ((((state)::text <> 'live'::text) OR (sha256 IS NOT NULL)));
 
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_pkey PRIMARY KEY (tenant_id, id);
-
-ALTER TABLE stowage.copy ADD CONSTRAINT copy_state_check CHECK ((state = ANY (ARRAY['writing'::text, 'live'::text, 'releasing'::text, 'gone'::text])));
 
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
 
@@ -407,12 +409,6 @@ ALTER TABLE stowage.member ADD CONSTRAINT member_tenant_id_fkey FOREIGN KEY (ten
 ALTER TABLE stowage.migration ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
 ALTER TABLE stowage.object ADD CONSTRAINT object_pkey PRIMARY KEY (tenant_id, sha256);
-
-ALTER TABLE stowage.object ADD CONSTRAINT object_scan_check CHECK ((scan = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'not_scanned'::text, 'error'::text])));
-
-ALTER TABLE stowage.object ADD CONSTRAINT object_sha256_check CHECK ((length(sha256) = 32));
-
-ALTER TABLE stowage.object ADD CONSTRAINT object_size_bytes_check CHECK ((size_bytes >= 0));
 
 ALTER TABLE stowage.organization ADD CONSTRAINT organization_default_visibility_check CHECK (((default_visibility >= 0) AND (default_visibility <= 1)));
 
@@ -476,10 +472,6 @@ ALTER TABLE stowage.usage_delta ADD CONSTRAINT usage_delta_pkey PRIMARY KEY (ten
 
 ALTER TABLE stowage.usage_total ADD CONSTRAINT usage_total_pkey PRIMARY KEY (tenant_id);
 
-ALTER TABLE stowage.version ADD CONSTRAINT version_created_by_kind_check CHECK ((created_by_kind = ANY (ARRAY['user'::text, 'apiKey'::text])));
-
-ALTER TABLE stowage.version ADD CONSTRAINT version_n_check CHECK ((n > 0));
-
 ALTER TABLE stowage.version ADD CONSTRAINT version_pkey PRIMARY KEY (tenant_id, asset_id, n);
 
 ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_asset_id_fkey FOREIGN KEY (tenant_id, asset_id) REFERENCES stowage.asset(tenant_id, id);
@@ -516,9 +508,9 @@ CREATE INDEX audit_event_tenant_id_subject_at_idx ON stowage.audit_event USING b
 
 CREATE INDEX audit_person_tenant_id_principal_id_idx ON stowage.audit_person USING btree (tenant_id, principal_id);
 
-CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE (state = ANY (ARRAY['writing'::text, 'releasing'::text]));
+CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE ((state)::text = ANY (ARRAY['writing'::text, 'releasing'::text]));
 
-CREATE INDEX copy_tenant_id_sha256_scope_idx ON stowage.copy USING btree (tenant_id, sha256, scope) WHERE (state = 'live'::text);
+CREATE INDEX copy_tenant_id_sha256_scope_idx ON stowage.copy USING btree (tenant_id, sha256, scope) WHERE ((state)::text = 'live'::text);
 
 CREATE INDEX credential_tenant_id_key_id_idx ON stowage.credential USING btree (tenant_id, key_id);
 
@@ -684,7 +676,7 @@ CREATE POLICY ceiling ON stowage.api_key AS RESTRICTIVE FOR INSERT TO stowage_ap
   WITH CHECK ((ceiling <= ( SELECT api.rank() AS rank)));
 
 CREATE POLICY change ON stowage.asset AS PERMISSIVE FOR UPDATE TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND (( SELECT (api.rank() >= 3)) OR (( SELECT (api.rank() >= 2)) AND ((owner_id = ( SELECT api.me() AS me)) OR (visibility > 0))))))
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api."only"() IS NULL)) AND (( SELECT (api.rank() >= 3)) OR (( SELECT (api.rank() >= 2)) AND ((owner_id = ( SELECT api.me() AS me)) OR ((visibility)::smallint > 0))))))
   WITH CHECK ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY change ON stowage.organization AS PERMISSIVE FOR UPDATE TO stowage_app
@@ -808,7 +800,7 @@ CREATE POLICY owner_all ON stowage.version AS PERMISSIVE FOR ALL TO stowage_owne
   WITH CHECK (true);
 
 CREATE POLICY read ON stowage.asset AS PERMISSIVE FOR SELECT TO stowage_app
-  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT (api."only"() IS NULL)) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR ((visibility > 0) AND ( SELECT (api.rank() >= 1))) OR ((visibility = 2) AND ( SELECT (api."only"() IS NOT NULL))) OR ( SELECT (api.rank() >= 3)))));
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT (api."only"() IS NULL)) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR (((visibility)::smallint > 0) AND ( SELECT (api.rank() >= 1))) OR (((visibility)::smallint = 2) AND ( SELECT (api."only"() IS NOT NULL))) OR ( SELECT (api.rank() >= 3)))));
 
 CREATE POLICY read ON stowage.asset_tag AS PERMISSIVE FOR SELECT TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
@@ -921,17 +913,20 @@ CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size b
 AS $function$
 declare
   t uuid := api.tenant();
+  inserted boolean;
   deduplicated boolean;
 begin
   -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
   loop
     insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
       values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    inserted := found;
+    exit when inserted;
     perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
     exit when found;
   end loop;
 
-  deduplicated := p_asset is null and exists (
+  deduplicated := not inserted and p_asset is null and exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
       and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
@@ -956,6 +951,21 @@ begin
   insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
     values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
   return case when deduplicated then 'deduplicated' else 'live' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not api.reserve(p_size, p_files) then
+    raise exception using errcode = 'SW001', message = 'over quota';
+  end if;
+  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_scope, p_placement, p_store, p_key, p_encrypted,
+      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
+    raise exception using errcode = 'SW002', message = 'the copy was taken';
+  end if;
 end $function$
 ;
 
@@ -1017,13 +1027,12 @@ begin
   end if;
 
   if k.role = 'platform' then
-    select tenant_id, slug into org from stowage.organization
-      where slug = coalesce(p_organization, 'default') or tenant_id::text = p_organization;
+    select tenant_id, slug into org from api.find_organization(coalesce(p_organization, 'default'));
   else
     select tenant_id, slug into org from stowage.organization
       where tenant_id = k.tenant_id and (p_organization is null or slug = p_organization or tenant_id::text = p_organization);
   end if;
-  if not found then
+  if org.tenant_id is null then
     e.outcome := 'organization.notFound';
     return e;
   end if;
@@ -1131,8 +1140,8 @@ declare
   org record;
   m record;
 begin
-  select tenant_id, slug into org from stowage.organization where slug = p_organization or tenant_id::text = p_organization;
-  if not found then
+  select tenant_id, slug into org from api.find_organization(p_organization);
+  if org.tenant_id is null then
     e.outcome := 'organization.notFound';
     return e;
   end if;
@@ -1158,6 +1167,19 @@ begin
   end if;
   perform api.settle(e.tenant_id, e.principal_id, e.rank, null, false);
   return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.find_organization(named text, OUT tenant_id uuid, OUT slug text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  select o.tenant_id, o.slug into tenant_id, slug from stowage.organization o where o.slug = named;
+  if tenant_id is null and named ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select o.tenant_id, o.slug into tenant_id, slug from stowage.organization o where o.tenant_id = named::uuid;
+  end if;
 end $function$
 ;
 
@@ -1367,6 +1389,10 @@ CREATE OR REPLACE FUNCTION stowage.asset_level()
  LANGUAGE plpgsql
 AS $function$
 begin
+  if (new.owner_id is null) <> (new.owner_kind is null) or (new.state = 'trashed') <> (new.trashed_at is not null)
+    or new.state_before = 'trashed' then
+    raise check_violation using message = 'an owner has a kind, the trash a time, and what lay there another state before';
+  end if;
   if tg_op = 'UPDATE' and api.rank() < 3 then
     if (new.visibility, new.owner_id, new.state, new.purge_after, new.expires_at, new.url_epoch)
         is distinct from (old.visibility, old.owner_id, old.state, old.purge_after, old.expires_at, old.url_epoch)
@@ -1476,6 +1502,8 @@ GRANT EXECUTE ON ROUTINE api."only"() TO stowage_app;
 GRANT EXECUTE ON ROUTINE api.all_tenants() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
 

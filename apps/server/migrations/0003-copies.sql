@@ -11,17 +11,20 @@ create function api.commit_copy(
 ) returns text language plpgsql as $$
 declare
   t uuid := api.tenant();
+  inserted boolean;
   deduplicated boolean;
 begin
   -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
   loop
     insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
       values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    inserted := found;
+    exit when inserted;
     perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
     exit when found;
   end loop;
 
-  deduplicated := p_asset is null and exists (
+  deduplicated := not inserted and p_asset is null and exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
       and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
@@ -113,6 +116,24 @@ begin
   perform pg_advisory_xact_lock(lock_key);
   select * into used from api.used();
   return used.bytes + p_bytes <= coalesce(quota.quota_bytes, 9e18) and used.files + p_files <= coalesce(quota.quota_files, 9e18);
+end $$;
+
+-- What every upload ends with: its share of the quota, and its copy. Refuses by raising, so that COMMIT may be sent
+-- along without waiting: SW001 over quota, SW002 taken by the reaper.
+create function api.commit_upload(
+  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text,
+  p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
+  p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea,
+  p_usage uuid, p_files integer
+) returns void language plpgsql as $$
+begin
+  if not api.reserve(p_size, p_files) then
+    raise exception using errcode = 'SW001', message = 'over quota';
+  end if;
+  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_scope, p_placement, p_store, p_key, p_encrypted,
+      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
+    raise exception using errcode = 'SW002', message = 'the copy was taken';
+  end if;
 end $$;
 
 -- Folded totals, what was not folded yet, and what running uploads have reserved.

@@ -14,6 +14,16 @@ create type api.entrance as (
   requests_per_minute integer
 );
 
+-- An organization by its slug or, where no slug is the same, by its UUID. Two lookups, because one with OR is planned
+-- anew each time.
+create function api.find_organization(named text, out tenant_id uuid, out slug text) language plpgsql stable as $$
+begin
+  select o.tenant_id, o.slug into tenant_id, slug from stowage.organization o where o.slug = named;
+  if tenant_id is null and named ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select o.tenant_id, o.slug into tenant_id, slug from stowage.organization o where o.tenant_id = named::uuid;
+  end if;
+end $$;
+
 create function api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean) returns void
 language sql volatile as $$
   select set_config('stowage.tenant', coalesce(tenant::text, ''), true),
@@ -48,13 +58,12 @@ begin
   end if;
 
   if k.role = 'platform' then
-    select tenant_id, slug into org from stowage.organization
-      where slug = coalesce(p_organization, 'default') or tenant_id::text = p_organization;
+    select tenant_id, slug into org from api.find_organization(coalesce(p_organization, 'default'));
   else
     select tenant_id, slug into org from stowage.organization
       where tenant_id = k.tenant_id and (p_organization is null or slug = p_organization or tenant_id::text = p_organization);
   end if;
-  if not found then
+  if org.tenant_id is null then
     e.outcome := 'organization.notFound';
     return e;
   end if;
@@ -99,8 +108,8 @@ declare
   org record;
   m record;
 begin
-  select tenant_id, slug into org from stowage.organization where slug = p_organization or tenant_id::text = p_organization;
-  if not found then
+  select tenant_id, slug into org from api.find_organization(p_organization);
+  if org.tenant_id is null then
     e.outcome := 'organization.notFound';
     return e;
   end if;

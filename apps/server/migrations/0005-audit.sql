@@ -1,12 +1,13 @@
 -- Append-only, chained record of who did what (R15). `body` is canonical JSON text holding ids alone; the other columns
 -- are taken from it for searching, and verification compares the two.
 
+create domain stowage.audit_outcome as text check (value in ('allowed', 'refused', 'failed'));
 create table stowage.audit_event (
   tenant_id uuid not null,
   id uuid not null,
   at timestamptz(3) not null,
   action text not null,
-  outcome text not null check (outcome in ('allowed', 'refused', 'failed')),
+  outcome stowage.audit_outcome not null,
   principal_kind text not null,
   principal_id uuid,
   subject text,

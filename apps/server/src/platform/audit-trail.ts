@@ -1,13 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { OperationName } from '@stowage/contract'
-import { sql } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { canonical } from '../domain/canonical.ts'
 import { newUuid } from '../domain/id.ts'
 import type { Principal } from '../domain/principal.ts'
 import { Problem } from '../domain/problem.ts'
-import { type Db, send } from './database/connect.ts'
+import { type Db, fixed, send } from './database/connect.ts'
 import { transaction } from './database/transaction.ts'
 import { enterSystem } from './enter.ts'
 
@@ -30,6 +29,8 @@ export interface AuditNote {
 export interface AuditTrail {
   /** Statements that write an event in the caller's own transaction, sent without waiting. */
   write(db: Db, note: AuditNote): Promise<unknown>[]
+  /** Tells that the transaction of `write` has committed: the caller's personal row need not be written again at once. */
+  committed(note: AuditNote): void
   /** Writes an event in a transaction of its own: refusals, and whatever was rolled back. */
   writeAlone(note: AuditNote): Promise<void>
   /** Takes a read event, which is durable within a second. */
@@ -76,12 +77,15 @@ export function auditOutcome(
 const FLUSH_EVERY_MS = 500
 const MAX_WAITING = 50_000
 const MAX_KNOWN_PERSONS = 10_000
+/** How long a personal row that was written is trusted to be there. Trimming keeps the rows of the last minutes' callers. */
+export const PERSON_TRUSTED_MS = 60_000
 
 interface Person {
   id: string
   commitment: string
   salt: Buffer
   personal: string
+  writtenAt: number
 }
 
 /**
@@ -101,7 +105,7 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
     if (known) return known
     const salt = randomBytes(16)
     const commitment = createHash('sha256').update(salt).update(personal).digest('hex')
-    const person = { id: newUuid(), commitment, salt, personal }
+    const person = { id: newUuid(), commitment, salt, personal, writtenAt: Number.NEGATIVE_INFINITY }
     if (persons.size >= MAX_KNOWN_PERSONS) persons.delete(persons.keys().next().value as string)
     persons.set(key, person)
     return person
@@ -109,6 +113,11 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
 
   function write(db: Db, note: AuditNote): Promise<unknown>[] {
     return insert(db, [note], personOf)
+  }
+
+  function committed(note: AuditNote): void {
+    const person = personOf(note)
+    if (!isTrusted(person)) person.writtenAt = Date.now()
   }
 
   async function writeAll(notes: readonly AuditNote[]): Promise<void> {
@@ -119,6 +128,7 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
         { enter: enterSystem(tenantId), last: (db) => insert(db, ofTenant, personOf) },
         async () => undefined,
       )
+      for (const note of ofTenant) committed(note)
     }
   }
 
@@ -141,6 +151,7 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
   const timer = setInterval(() => void flush(), FLUSH_EVERY_MS)
   return {
     write,
+    committed,
     writeAlone: (note) => writeAll([note]),
     later(note) {
       if (waiting.length >= MAX_WAITING) {
@@ -157,12 +168,17 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
   }
 }
 
+function isTrusted(person: Person): boolean {
+  return Date.now() - person.writtenAt < PERSON_TRUSTED_MS
+}
+
 /**
  * One statement for all persons and one for all events, whatever their number; sorted, so that two writers never wait
  * for each other crosswise.
  */
 function insert(db: Db, notes: readonly AuditNote[], personOf: (note: AuditNote) => Person): Promise<unknown>[] {
-  const persons = new Map(notes.map((note) => [personOf(note), note] as const))
+  const strangers = notes.filter((note) => !isTrusted(personOf(note)))
+  const persons = new Map(strangers.map((note) => [personOf(note), note] as const))
   const personRows = [...persons].map(([person, note]) => ({
     tenant_id: note.tenantId,
     id: person.id,
@@ -182,26 +198,21 @@ function insert(db: Db, notes: readonly AuditNote[], personOf: (note: AuditNote)
     request_id: note.requestId,
     body: eventBody(note, personOf(note)),
   }))
-  return [
-    send(
-      db,
-      sql`insert into audit_person (tenant_id, id, principal_id, salt, personal)
-      select tenant_id, id, principal_id, decode(salt, 'hex'), personal::jsonb
-      from jsonb_to_recordset(${JSON.stringify(personRows)}::jsonb)
-        as row(tenant_id uuid, id uuid, principal_id uuid, salt text, personal text)
-      order by tenant_id, id on conflict do nothing`,
-    ),
-    send(
-      db,
-      sql`insert into audit_event (tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body)
-      select tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body
-      from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
-        as row(tenant_id uuid, id uuid, at timestamptz, action text, outcome text, principal_kind text, principal_id uuid,
-          subject text, request_id text, body text)
-      order by tenant_id, id`,
-    ),
-  ]
+  const events = send(db, insertEvents(JSON.stringify(eventRows)))
+  return personRows.length === 0 ? [events] : [send(db, insertPersons(JSON.stringify(personRows))), events]
 }
+
+const insertPersons = fixed(`insert into audit_person (tenant_id, id, principal_id, salt, personal)
+  select tenant_id, id, principal_id, decode(salt, 'hex'), personal::jsonb
+  from jsonb_to_recordset($1::jsonb) as row(tenant_id uuid, id uuid, principal_id uuid, salt text, personal text)
+  order by tenant_id, id on conflict do nothing`)
+
+const EVENT_COLUMNS = 'tenant_id, id, at, action, outcome, principal_kind, principal_id, subject, request_id, body'
+const insertEvents = fixed(`insert into audit_event (${EVENT_COLUMNS}) select ${EVENT_COLUMNS}
+  from jsonb_to_recordset($1::jsonb)
+    as row(tenant_id uuid, id uuid, at timestamptz, action text, outcome text, principal_kind text, principal_id uuid,
+      subject text, request_id text, body text)
+  order by tenant_id, id`)
 
 /** The canonical text of an event: what the chain covers. */
 function eventBody(note: AuditNote, person: Person): string {

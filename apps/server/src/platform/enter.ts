@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { newUuid } from '../domain/id.ts'
 import type { Principal, PrincipalKind, Role } from '../domain/principal.ts'
 import { problemOf, Refusal } from '../domain/problem.ts'
-import { type Db, send } from './database/connect.ts'
+import { type Db, fixed, send } from './database/connect.ts'
 
 /** What a caller showed at the door. Signatures and tokens have been verified; nothing has been looked up. */
 export type Credential =
@@ -52,10 +52,12 @@ export async function enter(db: Db, credential: Credential, readOnly: boolean): 
   }
 }
 
+const enterBySecret = fixed('select * from api.enter($1, $2, $3)')
+
 function callOf(credential: Exclude<Credential, { kind: 'none' }>) {
   switch (credential.kind) {
     case 'secret':
-      return sql`select * from api.enter(${credential.hash}, ${credential.organization}, ${credential.actFor})`
+      return enterBySecret(credential.hash, credential.organization, credential.actFor)
     case 'token':
       return sql`select * from api.enter_token(${credential.organization}, ${credential.subject}, ${credential.email},
         ${credential.name}, ${credential.role}, ${newUuid()})`

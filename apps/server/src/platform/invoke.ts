@@ -7,7 +7,7 @@ import { type Principal, permits } from '../domain/principal.ts'
 import { Problem, problemOf, Refusal } from '../domain/problem.ts'
 import { type AuditNote, type AuditTrail, auditOutcome } from './audit-trail.ts'
 import type { Db } from './database/connect.ts'
-import { isUnavailable, mayRetry, transaction } from './database/transaction.ts'
+import { isUnavailable, mayRetry, together, transaction } from './database/transaction.ts'
 import { type Credential, enter, UnseenMember } from './enter.ts'
 import { claimAnswer, type Idempotency, keepAnswer, releaseClaim } from './idempotency.ts'
 import type { RateLimiter } from './rate-limiter.ts'
@@ -28,6 +28,8 @@ export interface Context {
   readonly ifMatch: string | undefined
   /** Remarks for the audit event, such as `privileged`. */
   readonly remarks: Set<string>
+  /** Leaves statements that were sent, and whose answer nothing depends on, to COMMIT to wait for. */
+  readonly atCommit: (...sent: Promise<unknown>[]) => void
 }
 
 export type Handler<Name extends OperationName> = (
@@ -65,12 +67,14 @@ export interface Platform {
   inTenant: <Result>(tenantId: string, work: (db: Db) => Promise<Result>) => Promise<Result>
 }
 
-interface Options {
+interface Options<Name extends OperationName, Ahead> {
   /** `false` for the first half of a streamed upload, whose commit is audited. */
   audited?: boolean
   idempotency?: Idempotency | undefined
   /** A read that must write after all: a limited link takes its use. */
   writes?: boolean
+  /** A query that needs nothing but the organization, sent along with `enter`: it finds nothing when that refuses. */
+  ahead?: (db: Db, input: Parsed<Name>) => Promise<Ahead>
 }
 
 /**
@@ -79,12 +83,12 @@ interface Options {
  *
  * @throws Problem for every refusal; anything else is a fault of ours
  */
-export async function invoke<Name extends OperationName, Result = Output<Name>>(
+export async function invoke<Name extends OperationName, Result = Output<Name>, Ahead = undefined>(
   platform: Platform,
   name: Name,
   call: Call,
-  handler: (context: Context, input: Parsed<Name>) => Promise<Result | Refusal>,
-  options: Options = {},
+  handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result | Refusal>,
+  options: Options<Name, Ahead> = {},
 ): Promise<Result> {
   const row = getOperation(name)
   const input = parse<Parsed<Name>>(row.input, call.input)
@@ -112,27 +116,33 @@ interface Trace {
   remarks: Set<string>
 }
 
-async function attemptOnce<Name extends OperationName, Result>(
+async function attemptOnce<Name extends OperationName, Result, Ahead>(
   platform: Platform,
   name: Name,
   call: Call,
   input: Parsed<Name>,
-  handler: (context: Context, input: Parsed<Name>) => Promise<Result | Refusal>,
-  options: Options,
+  handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result | Refusal>,
+  options: Options<Name, Ahead>,
   trace: Trace,
 ): Promise<Result> {
   const row = getOperation(name)
   const now = platform.clock()
   const readOnly = row.effect === 'read' && !options.writes
+  const pending: Promise<unknown>[] = []
   let note: AuditNote | undefined
   const outcome = await transaction(
     platform.pool,
     {
       readOnly,
-      enter: (db) => enter(db, intoNamed(call.credential, input), readOnly),
+      pending,
+      enter: (db) =>
+        together([
+          enter(db, intoNamed(call.credential, input), readOnly),
+          options.ahead?.(db, input) as Promise<Ahead>,
+        ]),
       last: (db) => (note ? platform.auditTrail.write(db, note) : []),
     },
-    async (db, entrance): Promise<Result | Refusal> => {
+    async (db, [entrance, ahead]): Promise<Result | Refusal> => {
       if (entrance instanceof Refusal) return entrance
       trace.principal = entrance
       authorise(platform, entrance, row.action)
@@ -147,11 +157,16 @@ async function attemptOnce<Name extends OperationName, Result>(
         cursorKey: platform.cursorKey,
         ifMatch: call.ifMatch,
         remarks: trace.remarks,
+        atCommit: (...sent) => {
+          // Should the handler fail first, nobody waits for them any more.
+          for (const each of sent) each.catch(() => undefined)
+          pending.push(...sent)
+        },
       }
       const use = options.idempotency ?? wholeUse(row, call, input)
       const repeated = use && (await claimAnswer(context, row, use))
       if (repeated) return repeated.answer as Result
-      const result = await handler(context, input)
+      const result = await handler(context, input, ahead)
       if (use) await keepAnswer(context, row, use, result)
       if (!(result instanceof Refusal)) trace.subject = subjectOf(trace.subject, result)
       if (row.audit === 'transaction' && options.audited !== false) {
@@ -166,6 +181,7 @@ async function attemptOnce<Name extends OperationName, Result>(
       return result
     },
   )
+  if (note) platform.auditTrail.committed(note)
   if (outcome instanceof Refusal) throw new Recorded(outcome.problem, note !== undefined)
   if (row.audit === 'batched' && options.audited !== false && trace.principal) {
     platform.auditTrail.later(auditOutcome(name, call, { ...trace, principal: trace.principal }, now))

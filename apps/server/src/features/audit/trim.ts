@@ -1,8 +1,11 @@
 import { sql } from 'kysely'
+import { PERSON_TRUSTED_MS } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import { insertBatch, tryToLockChain } from './audit.sql.ts'
 import { headOf, rootOf, signHead } from './chain.rules.ts'
+
+const PERSONS_KEPT_MS = 2 * PERSON_TRUSTED_MS
 
 /**
  * Removes the batches that were sealed before a moment, with their events, and leaves a signed checkpoint in the place
@@ -56,10 +59,14 @@ export async function trimEvents(
     sealed_at: now,
   }
   await insertBatch(db, row, [])
-  // What is personal goes with the last event of its principal.
+  // What is personal goes with the last event of its principal, unless its writer may still count on the row.
+  if (before.getTime() < now.getTime() - PERSONS_KEPT_MS) await deleteUnused(db, tenantId, before)
+  return Number(removed.numDeletedRows)
+}
+
+async function deleteUnused(db: Db, tenantId: string, before: Date): Promise<void> {
   await sql`delete from audit_person p where p.tenant_id = ${tenantId} and p.created_at < ${before} and not exists (
     select from audit_event e where e.tenant_id = p.tenant_id and e.principal_id is not distinct from p.principal_id)`.execute(
     db,
   )
-  return Number(removed.numDeletedRows)
 }

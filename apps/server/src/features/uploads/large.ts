@@ -2,7 +2,6 @@ import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
-import { together } from '../../platform/database/transaction.ts'
 import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
@@ -10,7 +9,7 @@ import { type ObjectStore, type PutReceipt, StoreError } from '../../providers/s
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { keyFor, scopeOf } from './placing.ts'
-import { commitVersion, ownerName, type Plan, planUpload } from './plan.ts'
+import { commitVersion, ownerName, type Plan, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { acceptedType, type ContentFacts } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
@@ -43,12 +42,13 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
   const head = opened.complete ? opened.bytes : opened.head
   const first = await uploads.inspector.detect(head, { name: nameIn(request), complete: opened.complete })
   const key = request.call.idempotencyKey
-  const intended = await invoke<typeof request.operation, Intended>(
+  const intended = await invoke<typeof request.operation, Intended, rows.Terms | undefined>(
     uploads.platform,
     request.operation,
     request.call,
-    (context, input) => intend(uploads, request, context, input as Fields, first.mediaType),
+    (context, input, ahead) => intend(uploads, request, context, input as Fields, first.mediaType, ahead),
     {
+      ahead: (db, input) => termsAhead(db, input as Fields),
       audited: false,
       idempotency: key === undefined ? undefined : { key, identity: request.call.input, part: 'claim' },
     },
@@ -87,9 +87,10 @@ async function intend(
   context: Context,
   input: Fields,
   detected: string,
+  ahead: rows.Terms | undefined,
 ): Promise<Intended> {
   const { options } = uploads
-  const plan = await planUpload(context, input, request, options)
+  const plan = await planUpload(context, input, request, options, ahead)
   if ((request.sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
   refuseWrongTypeEarly(request, plan, detected)
   const reservedBytes = request.sizeBytes ?? 0
@@ -118,8 +119,8 @@ async function intend(
     key: keyFor(options.layout, facts),
   }
   const encrypted = uploads.encryptedStores.has(storeId)
-  await together(
-    rows.insertIntent(context.db, {
+  context.atCommit(
+    ...rows.insertIntent(context.db, {
       ...intent,
       assetId: plan.existing ? assetId : null,
       principalId: context.principal.id ?? context.tenantId,
@@ -273,8 +274,8 @@ async function commit(
   const { options } = uploads
   const call = { ...request.call, input: { ...request.call.input, ...late } }
   const key = call.idempotencyKey
-  const finish = async (context: Context, input: Fields) => {
-    const plan = await planUpload(context, input, request, options)
+  const finish = async (context: Context, input: Fields, ahead: rows.Terms | undefined) => {
+    const plan = await planUpload(context, input, request, options, ahead)
     if (facts.sizeBytes > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
     const claims = {
       name: plan.name,
@@ -283,7 +284,7 @@ async function commit(
     }
     const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
     // Its reservation ends here, so that the same bytes are not counted twice.
-    await rows.deleteUpload(context.db, context.tenantId, intended.uploadId)
+    context.atCommit(rows.deleteUpload(context.db, context.tenantId, intended.uploadId))
     const { copyId, placementId, key: copyKey, scope, assetId, n } = intended
     return commitVersion(context, input, plan, {
       facts,
@@ -304,12 +305,15 @@ async function commit(
       },
     })
   }
-  return invoke<typeof request.operation, Asset>(
+  return invoke<typeof request.operation, Asset, rows.Terms | undefined>(
     uploads.platform,
     request.operation,
     call,
-    (context, input) => finish(context, input as Fields),
-    { idempotency: key === undefined ? undefined : { key, identity: undefined, part: 'keep' } },
+    (context, input, ahead) => finish(context, input as Fields, ahead),
+    {
+      ahead: (db, input) => termsAhead(db, input as Fields),
+      idempotency: key === undefined ? undefined : { key, identity: undefined, part: 'keep' },
+    },
   ).catch((error) => {
     throw new Committed(error)
   })

@@ -2,7 +2,7 @@ import { newUuid, toId } from '../../domain/id.ts'
 import { principalKind, rankOf } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { visibilityRank } from '../../domain/visibility.ts'
-import { together } from '../../platform/database/transaction.ts'
+import type { Db } from '../../platform/database/connect.ts'
 import type { Context } from '../../platform/invoke.ts'
 import {
   type Asset,
@@ -13,7 +13,6 @@ import {
   insertTags,
   type LockedAsset,
   lockForChange,
-  reserve,
   showAsset,
   unique,
   updateAsset,
@@ -45,10 +44,11 @@ export async function planUpload(
   input: Fields,
   request: UploadRequest,
   options: UploadsOptions,
+  ahead: rows.Terms | undefined,
 ): Promise<Plan> {
   const existing = input.assetId === undefined ? undefined : await lockForChange(context, input.assetId)
   const assetType = existing?.asset_type ?? input.assetType ?? DEFAULT_ASSET_TYPE
-  const terms = await rows.findTerms(context.db, context.tenantId, assetType)
+  const terms = (existing ? await rows.findTerms(context.db, assetType) : ahead) as rows.Terms
   const rules = effectiveRules(assetType, (terms.rules ?? undefined) as AssetTypeRules | undefined)
   if (!rules) throw new Problem('assetType.notFound', { assetType })
   const name = input.name ?? existing?.name ?? nameOf(undefined, request.generated, assetType, context.now)
@@ -73,6 +73,13 @@ export async function planUpload(
   }
 }
 
+/** What `planUpload` needs of the organization; of a new version's asset the type is not known yet. */
+export function termsAhead(db: Db, input: Fields): Promise<rows.Terms | undefined> {
+  return input.assetId === undefined
+    ? rows.findTerms(db, input.assetType ?? DEFAULT_ASSET_TYPE)
+    : Promise.resolve(undefined)
+}
+
 /** A content that has passed every check, and the copy that holds it. */
 export interface Checked {
   facts: ContentFacts
@@ -91,9 +98,8 @@ export interface Checked {
 const NOT_SCANNED = { status: 'not_scanned', reason: 'noScanner' }
 
 /**
- * The rows of a new version, sent together: quota, object and copy, asset, version, tags, pipeline steps.
- *
- * @throws Problem `quota.exceeded`, `upload.lost` when the reaper has taken the copy; both roll everything back
+ * The rows of a new version: quota, object and copy, asset, version, tags, pipeline steps. They are sent and left to
+ * COMMIT to wait for, which then fails with `quota.exceeded`, or `upload.lost` when the reaper has taken the copy.
  */
 export async function commitVersion(context: Context, input: Fields, plan: Plan, checked: Checked): Promise<Asset> {
   const { db, tenantId } = context
@@ -101,40 +107,35 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   const n = checked.n ?? (plan.existing ? plan.existing.last_n + 1 : 1)
   const files = plan.existing ? 0 : 1
   const asset = plan.existing ? grown(context, plan, checked, n) : fresh(context, input, plan, checked)
-  const [reserved, outcome] = await together([
-    reserve(db, facts.sizeBytes, files),
-    rows.commitCopy(db, {
-      ...checked.copy,
-      sha256: facts.sha256,
-      sizeBytes: facts.sizeBytes,
-      scan: NOT_SCANNED,
-      scope: checked.scope,
-      boundTo: checked.perVersion ? { assetId, n } : null,
-      usageId: newUuid(),
-      files,
-    }),
-    plan.existing ? changeAsset(context, asset) : rows.insertAsset(db, assetColumns(asset)),
-    rows.insertVersion(db, {
-      tenant_id: tenantId,
-      asset_id: assetId,
-      n,
-      sha256: facts.sha256,
-      scope: checked.scope,
-      size_bytes: facts.sizeBytes,
-      media_type: checked.mediaType,
-      charset: facts.charset,
-      name: plan.name,
-      created_by: context.principal.id,
-      created_by_kind: principalKind(context.principal),
-      created_at: context.now,
-    }),
-    plan.existing ? undefined : insertTags(db, tenantId, assetId, asset.tags),
-    plan.keepVersions !== null && n > plan.keepVersions
-      ? rows.insertStep(db, tenantId, assetId, n, 'prune')
-      : undefined,
-  ])
-  if (!reserved) throw new Problem('quota.exceeded')
-  if (outcome === 'lost') throw new Problem('upload.lost')
+  const version = {
+    tenant_id: tenantId,
+    asset_id: assetId,
+    n,
+    sha256: facts.sha256,
+    scope: checked.scope,
+    size_bytes: facts.sizeBytes,
+    media_type: checked.mediaType,
+    charset: facts.charset,
+    name: plan.name,
+    created_by: context.principal.id,
+    created_by_kind: principalKind(context.principal),
+    created_at: context.now,
+  }
+  const copy = {
+    ...checked.copy,
+    sha256: facts.sha256,
+    sizeBytes: facts.sizeBytes,
+    scan: NOT_SCANNED,
+    scope: checked.scope,
+    boundTo: checked.perVersion ? { assetId, n } : null,
+    usageId: newUuid(),
+    files,
+  }
+  if (plan.existing) context.atCommit(changeAsset(context, asset))
+  context.atCommit(rows.commitRows(db, version, copy, plan.existing ? undefined : asset))
+  if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))
+  if (plan.keepVersions !== null && n > plan.keepVersions)
+    context.atCommit(rows.insertStep(db, tenantId, assetId, n, 'prune'))
   // A new version's asset has been read before: its counters come with it.
   return plan.existing && input.assetId
     ? showAsset(context, await getAsset(context, input.assetId))
@@ -213,10 +214,6 @@ function fresh(context: Context, input: Fields, plan: Plan, checked: Checked): A
 function described(input: Fields) {
   const { metadata: _text, ...columns } = describing(input)
   return { ...columns, metadata: input.metadata ?? {} }
-}
-
-function assetColumns({ downloads: _downloads, last_at: _lastAt, ...columns }: AssetRow) {
-  return { ...columns, metadata: JSON.stringify(columns.metadata) }
 }
 
 /** The name by which a layout that keeps users apart knows an owner. */

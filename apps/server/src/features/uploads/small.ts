@@ -5,9 +5,10 @@ import { type Call, type Context, invoke } from '../../platform/invoke.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'
 import { DATABASE_STORE, scopeOf } from './placing.ts'
-import { commitVersion, planUpload } from './plan.ts'
+import { commitVersion, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { acceptedType, type ContentFacts } from './uploads.rules.ts'
+import type { Terms } from './uploads.sql.ts'
 
 /**
  * The short way, for a body that is here whole: checked in memory, then kept in the database in the transaction of its
@@ -21,13 +22,13 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
     identity: { input: call.input, sha256: facts.sha256.toString('hex') },
     part: 'whole' as const,
   }
-  return invoke<typeof request.operation, Asset>(
+  return invoke<typeof request.operation, Asset, Terms | undefined>(
     uploads.platform,
     request.operation,
     call,
-    async (context, parsed) => {
+    async (context, parsed, ahead) => {
       const input = parsed as Fields
-      const plan = await planUpload(context, input, request, uploads.options)
+      const plan = await planUpload(context, input, request, uploads.options, ahead)
       if (bytes.length > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
       const claims = {
         name: plan.name,
@@ -57,7 +58,7 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
         },
       })
     },
-    { idempotency: use || undefined },
+    { idempotency: use || undefined, ahead: (db, input) => termsAhead(db, input as Fields) },
   )
 }
 

@@ -1,24 +1,27 @@
-import { type Insertable, sql } from 'kysely'
-import { type Db, send } from '../../platform/database/connect.ts'
+import type { Selectable } from 'kysely'
+import { Problem } from '../../domain/problem.ts'
+import { type Db, fixed, send } from '../../platform/database/connect.ts'
 import type { AssetTable, VersionTable } from '../../platform/database/tables.ts'
 
 /** All SQL of the uploads room. */
 
-/** What an upload must know of its organization, in one statement. */
-export async function findTerms(db: Db, tenantId: string, assetType: string) {
-  return db
-    .selectFrom('organization')
-    .select(['default_visibility', 'max_size_bytes', 'keep_versions'])
-    .select((query) =>
-      query
-        .selectFrom('asset_type')
-        .select('rules')
-        .whereRef('asset_type.tenant_id', '=', 'organization.tenant_id')
-        .where('asset_type.name', '=', assetType)
-        .as('rules'),
-    )
-    .where('tenant_id', '=', tenantId)
-    .executeTakeFirstOrThrow()
+/** What an upload must know of its organization. */
+export interface Terms {
+  default_visibility: number
+  max_size_bytes: number | null
+  keep_versions: number | null
+  /** Of the asset type; null when the organization has none of that name. */
+  rules: unknown
+}
+
+const TERMS = fixed<Terms>(`
+  select default_visibility, max_size_bytes, keep_versions, (
+    select rules from asset_type t where t.tenant_id = o.tenant_id and t.name = $1) as rules
+  from organization o where tenant_id = (select api.tenant())`)
+
+/** Undefined only where no organization has been entered. */
+export async function findTerms(db: Db, assetType: string): Promise<Terms | undefined> {
+  return (await send(db, TERMS(assetType)))[0]
 }
 
 export interface Intent {
@@ -125,26 +128,110 @@ export interface CopyCommit {
   files: number
 }
 
-export async function commitCopy(db: Db, commit: CopyCommit): Promise<'live' | 'deduplicated' | 'lost'> {
-  const statement = sql<{ outcome: 'live' | 'deduplicated' | 'lost' }>`select api.commit_copy(
-    ${commit.copyId}, ${commit.sha256}, ${commit.sizeBytes}, ${commit.scan.status}, ${commit.scan.reason},
-    ${commit.scope}, ${commit.placementId}, ${commit.storeId}, ${commit.key}, ${commit.encrypted},
-    ${commit.storedBytes}, ${commit.envelope}, 0, ${commit.boundTo?.assetId ?? null}, ${commit.boundTo?.n ?? null},
-    ${commit.bytes}, ${commit.usageId}, ${commit.files}) as outcome`
-  const [row] = await send(db, statement)
-  return (row as { outcome: 'live' | 'deduplicated' | 'lost' }).outcome
+/** Everything that an upload decides; the rest is as its default says. */
+const ASSET_COLUMNS = [
+  'tenant_id',
+  'id',
+  'name',
+  'asset_type',
+  'owner_id',
+  'owner_kind',
+  'visibility',
+  'expires_at',
+  'expiry_action',
+  'current_n',
+  'last_n',
+  'media_type',
+  'size_bytes',
+  'sha256',
+  'scan',
+  'scan_reason',
+  'folder',
+  'project_id',
+  'scan_result_id',
+  'call_id',
+  'session_id',
+  'category',
+  'classification',
+  'metadata',
+  'tags',
+  'created_at',
+  'updated_at',
+] as const satisfies readonly (keyof AssetTable)[]
+
+const VERSION_COLUMNS = [
+  'tenant_id',
+  'asset_id',
+  'n',
+  'sha256',
+  'scope',
+  'size_bytes',
+  'media_type',
+  'charset',
+  'name',
+  'created_by',
+  'created_by_kind',
+  'created_at',
+] as const satisfies readonly (keyof VersionTable)[]
+
+/** In the order of the arguments of api.commit_upload. */
+function copyArguments(commit: CopyCommit): unknown[] {
+  const { copyId, sha256, sizeBytes, scan, scope, placementId, storeId, key, encrypted, storedBytes, envelope } = commit
+  const kept = [scope, placementId, storeId, key, encrypted, storedBytes, envelope]
+  const { boundTo, bytes, usageId, files } = commit
+  const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, bytes, usageId, files]
+  return [copyId, sha256, sizeBytes, scan.status, scan.reason, ...kept, ...place]
 }
 
-export function insertAsset(db: Db, row: Insertable<AssetTable>) {
-  return send(db, db.insertInto('asset').values(row))
+const COPY_ARGUMENTS = 17
+
+function placeholders(from: number, count: number): string {
+  return Array.from({ length: count }, (_, index) => `$${from + index}`).join(', ')
 }
 
-export function insertVersion(db: Db, row: Insertable<VersionTable>) {
-  return send(db, db.insertInto('version').values(row))
+function insertText(table: string, columns: readonly string[], from: number): string {
+  return `insert into ${table} (${columns.join(', ')}) values (${placeholders(from, columns.length)})`
 }
+
+const [AFTER_VERSION, AFTER_ASSET] = [1 + VERSION_COLUMNS.length, 1 + VERSION_COLUMNS.length + ASSET_COLUMNS.length]
+const NEW_VERSION = fixed(`with version as (${insertText('version', VERSION_COLUMNS, 1)})
+  select api.commit_upload(${placeholders(AFTER_VERSION, COPY_ARGUMENTS)})`)
+const NEW_ASSET = fixed(`with version as (${insertText('version', VERSION_COLUMNS, 1)}),
+    asset as (${insertText('asset', ASSET_COLUMNS, AFTER_VERSION)})
+  select api.commit_upload(${placeholders(AFTER_ASSET, COPY_ARGUMENTS)})`)
+
+type VersionRow = Pick<Selectable<VersionTable>, (typeof VERSION_COLUMNS)[number]>
+type NewAssetRow = Pick<Selectable<AssetTable>, (typeof ASSET_COLUMNS)[number]>
+
+/**
+ * A version with its copy and its share of the quota, and its asset where that is new: one statement, because to send
+ * a statement costs as much as most of them do. Its foreign keys are checked when all of it is there.
+ *
+ * @throws Problem `quota.exceeded`, or `upload.lost` when the reaper has taken the copy
+ */
+export async function commitRows(
+  db: Db,
+  version: VersionRow,
+  copy: CopyCommit,
+  asset: NewAssetRow | undefined,
+): Promise<void> {
+  const versionValues = VERSION_COLUMNS.map((column) => version[column])
+  const assetValues = asset && ASSET_COLUMNS.map((column) => asset[column])
+  const statement = assetValues
+    ? NEW_ASSET(...versionValues, ...assetValues, ...copyArguments(copy))
+    : NEW_VERSION(...versionValues, ...copyArguments(copy))
+  await send(db, statement).catch((error) => {
+    throw refusals.get(error.code)?.() ?? error
+  })
+}
+
+const refusals: ReadonlyMap<string, () => Problem> = new Map<string, () => Problem>([
+  ['SW001', () => new Problem('quota.exceeded')],
+  ['SW002', () => new Problem('upload.lost')],
+])
 
 export function deleteUpload(db: Db, tenantId: string, uploadId: string) {
-  return db.deleteFrom('upload').where('tenant_id', '=', tenantId).where('id', '=', uploadId).execute()
+  return send(db, db.deleteFrom('upload').where('tenant_id', '=', tenantId).where('id', '=', uploadId))
 }
 
 /** Asks the pipeline for a step; asking twice is asking once. */

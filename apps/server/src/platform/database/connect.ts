@@ -70,10 +70,17 @@ const clients = new WeakMap<Db, pg.PoolClient>()
  * Sends a statement at once. The builder's own `execute` sends it a few turns later, so that of several statements sent
  * together, COMMIT among them, one might overtake another: whatever is pipelined goes through here.
  */
-export async function send<Row>(db: Db, statement: { compile(db: Db): CompiledQuery<Row> }): Promise<Row[]> {
+export async function send<Row>(db: Db, statement: { compile(db: Db): Compiled<Row> }): Promise<Row[]> {
   const client = clients.get(db)
   if (!client) throw new Error('this query builder has no connection of its own')
   return (await query<Row>(client, statement.compile(db))).rows
+}
+
+type Compiled<Row> = Pick<CompiledQuery<Row>, 'sql' | 'parameters'> & { readonly rows?: Row[] }
+
+/** A statement of fixed text, for the few that every request sends: the builder would put it together each time. */
+export function fixed<Row>(text: string): (...parameters: unknown[]) => { compile(): Compiled<Row> } {
+  return (...parameters) => ({ compile: () => ({ sql: text, parameters }) })
 }
 
 function query<Row>(client: pg.PoolClient, compiled: { sql: string; parameters: readonly unknown[] }) {

@@ -15,6 +15,8 @@ export interface TransactionOptions<Entered> {
   enter: (db: Db) => Promise<Entered>
   /** The last statement, sent together with COMMIT: what must be durable with the rest. */
   last?: (db: Db) => Promise<unknown>[]
+  /** Statements that `work` has sent and left to COMMIT to wait for. */
+  pending?: readonly Promise<unknown>[]
 }
 
 // Set with each BEGIN, because behind a pooler a connection is another one each time.
@@ -37,7 +39,7 @@ export async function transaction<Entered, Result>(
     const begun = client.query(options.readOnly ? `begin read only; ${SEARCH_PATH}` : `begin; ${SEARCH_PATH}`)
     const [, entered] = await together([begun, options.enter(db)])
     const result = await work(db, entered as Entered)
-    const ending = [...(options.last?.(db) ?? []), client.query('commit')]
+    const ending = [...(options.pending ?? []), ...(options.last?.(db) ?? []), client.query('commit')]
     const tags = await together(ending)
     if ((tags.at(-1) as pg.QueryResult).command !== 'COMMIT') throw new NotCommitted()
     return result
@@ -45,6 +47,8 @@ export async function transaction<Entered, Result>(
     await client.query('rollback').catch(() => {
       broken = true
     })
+    // Whatever was sent after a statement that failed has failed for that reason alone.
+    await together(options.pending ?? [])
     throw error
   } finally {
     client.release(broken)
