@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../../platform/database/connect.ts'
+import { type Db, fixed, send } from '../../platform/database/connect.ts'
 
 /** All SQL of the delivery room. */
 
@@ -26,46 +26,34 @@ export interface Placed {
   key: string | null
   envelope: Buffer | null
   encrypted: boolean | null
+  /** Of a small object, which lies beside its rows. */
+  bytes: Buffer | null
 }
+
+const FIND_CONTENT = fixed<Placed>(`
+  select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
+    v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
+    c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted, small.bytes
+  from asset a
+    join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce($2::int, a.current_n)
+    join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+    join organization org on org.tenant_id = a.tenant_id
+    left join lateral (
+      select copy.id, copy.store_id, copy.key, copy.envelope, copy.encrypted
+      from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
+      where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
+      order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
+      limit 1
+    ) c on true
+    left join small_bytes small on small.tenant_id = a.tenant_id and small.copy_id = c.id
+  where a.tenant_id = (select api.tenant()) and a.id = $1`)
 
 /**
  * A version, its verdict, and the live copy to read it from: its own before a shared one, then the placement that ranks
  * first (R1). One statement; the policies decide whether there is anything to find.
  */
-export async function findContent(
-  db: Db,
-  tenantId: string,
-  assetId: string,
-  n: number | null,
-): Promise<Placed | undefined> {
-  const { rows } = await sql<Placed>`
-    select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
-      v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
-      c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted
-    from asset a
-      join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce(${n}::int, a.current_n)
-      join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
-      join organization org on org.tenant_id = a.tenant_id
-      left join lateral (
-        select copy.id, copy.store_id, copy.key, copy.envelope, copy.encrypted
-        from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
-        where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
-        order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
-        limit 1
-      ) c on true
-    where a.tenant_id = ${tenantId} and a.id = ${assetId}`.execute(db)
-  return rows[0]
-}
-
-/** The bytes of a small object, beside its rows. */
-export async function findSmallBytes(db: Db, tenantId: string, copyId: string): Promise<Buffer | undefined> {
-  const row = await db
-    .selectFrom('small_bytes')
-    .select('bytes')
-    .where('tenant_id', '=', tenantId)
-    .where('copy_id', '=', copyId)
-    .executeTakeFirst()
-  return row?.bytes
+export async function findContent(db: Db, assetId: string, n: number | null): Promise<Placed | undefined> {
+  return (await send(db, FIND_CONTENT(assetId, n)))[0]
 }
 
 export async function assetExists(db: Db, tenantId: string, assetId: string): Promise<boolean> {

@@ -13,7 +13,7 @@ import { type ByteRange, type ObjectStore, StoreError } from '../../providers/st
 import { noteOthersPrivate } from '../assets/room.ts'
 import { DATABASE_STORE } from '../uploads/room.ts'
 import { refuseUnreadable } from './delivery.rules.ts'
-import { assetExists, findContent, findSmallBytes, type Placed } from './delivery.sql.ts'
+import { assetExists, findContent, type Placed } from './delivery.sql.ts'
 import type { DownloadCounter } from './downloads.ts'
 
 export interface Delivery {
@@ -48,25 +48,26 @@ export async function findDelivery(
   call: Call,
   admit?: (context: Context) => Promise<void>,
 ): Promise<Content> {
-  return invoke<'assets.content', Content>(
+  return invoke<'assets.content', Content, Placed | undefined>(
     delivery.platform,
     'assets.content',
     call,
-    async (context, input) => {
-      const found = await getContent(context, input)
+    async (context, input, ahead) => {
+      const found = ahead ?? (await refuseMissing(context, input))
       noteOthersPrivate(context, found)
       refuseUnreadable(found)
       await admit?.(context)
       return contentOf(delivery, context, found)
     },
-    { writes: admit !== undefined },
+    {
+      writes: admit !== undefined,
+      ahead: async (db, input) => findContent(db, toUuid(input.assetId), input.version ?? null),
+    },
   )
 }
 
-async function getContent(context: Context, input: Parsed<'assets.content'>): Promise<Placed> {
+async function refuseMissing(context: Context, input: Parsed<'assets.content'>): Promise<never> {
   const assetId = toUuid(input.assetId)
-  const found = await findContent(context.db, context.tenantId, assetId, input.version ?? null)
-  if (found) return found
   throw new Problem((await assetExists(context.db, context.tenantId, assetId)) ? 'version.notFound' : 'asset.notFound')
 }
 
@@ -75,9 +76,7 @@ async function contentOf(delivery: Delivery, context: Context, found: Placed): P
   const keys = found.encrypted
     ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope)
     : undefined
-  const bytes =
-    found.store_id === DATABASE_STORE ? await findSmallBytes(context.db, context.tenantId, found.copy_id) : undefined
-  const source = { delivery, tenantId: context.tenantId, found, keys, bytes }
+  const source = { delivery, tenantId: context.tenantId, found, keys }
   return {
     assetId: found.asset_id,
     tenantId: context.tenantId,
@@ -99,7 +98,6 @@ interface Source {
   tenantId: string
   found: Placed
   keys: DataKeyWrapper | undefined
-  bytes: Buffer | undefined
 }
 
 /** @throws Problem `content.missing` | `content.corrupt` | `store.unavailable`, always before the first byte where it can be known */
@@ -121,8 +119,9 @@ function rethrow(error: unknown): never {
   throw storeProblem(error)
 }
 
-async function smallContent({ found, keys, bytes }: Source, range: ByteRange | undefined): Promise<Buffer> {
-  if (bytes === undefined) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
+async function smallContent({ found, keys }: Source, range: ByteRange | undefined): Promise<Buffer> {
+  const { bytes } = found
+  if (bytes === null) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
   if (keys && found.envelope) return openBuffer(bytes, found.envelope, keys, found.copy_id as string, range)
   return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
 }
@@ -147,7 +146,7 @@ async function openCopy(
 
 async function findAgain({ platform, scopeKeys }: Delivery, { tenantId, found }: Source) {
   return platform.inTenant(tenantId, async (db: Db) => {
-    const again = await findContent(db, tenantId, found.asset_id, found.n)
+    const again = await findContent(db, found.asset_id, found.n)
     if (!again?.copy_id || again.copy_id === found.copy_id) return undefined
     return { found: again, keys: again.encrypted ? await scopeKeys.wrapperOf(db, tenantId, again.scope) : undefined }
   })

@@ -43,6 +43,8 @@ const SETTINGS = {
   max_wal_size: '2GB',
   checkpoint_timeout: '15min',
   jit: 'off',
+  // A young installation grows fast: without statistics its first lists sort the whole organization.
+  autovacuum_naptime: '10s',
   log_timezone: 'UTC',
   timezone: 'UTC',
   // Rows and statements hold personal data, which has no place in a log file.
