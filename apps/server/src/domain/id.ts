@@ -1,9 +1,10 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { type IdKind, idPrefixes } from '@stowage/contract'
-import { fromUUID, type TypeId, toUUID, typeidUnboxed } from 'typeid-js'
+import { fromUUID, type TypeId, toUUID } from 'typeid-js'
 
 /** A new time-ordered UUID (version 7), as the database keeps it. */
 export function newUuid(): string {
-  return toUUID(typeidUnboxed())
+  return randomUUIDv7()
 }
 
 /** `ast_01j…` for the API from the database's UUID. */
