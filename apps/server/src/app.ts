@@ -60,10 +60,11 @@ function createPlatform(
 }
 
 function watchStores(metrics: Metrics, log: Logger) {
-  return ({ store, verb, key, bytes, durationMs, outcome }: StoreObservation) => {
+  return (observation: StoreObservation) => {
+    const { store, verb, bytes, durationMs, outcome } = observation
     metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
-    metrics.storeBytes.inc({ store, verb }, bytes ?? 0)
-    log.debug({ store, verb, key, bytes, durationMs, outcome }, 'store operation')
+    metrics.storeBytes.inc({ store, verb }, bytes)
+    log.debug(observation, 'store operation')
   }
 }
 

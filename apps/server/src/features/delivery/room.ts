@@ -76,7 +76,7 @@ async function contentOf(delivery: Delivery, context: Context, found: Placed): P
   const keys = found.encrypted
     ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope)
     : undefined
-  const source = { delivery, tenantId: context.tenantId, found, keys }
+  const source = { requestId: context.requestId, delivery, tenantId: context.tenantId, found, keys }
   return {
     assetId: found.asset_id,
     tenantId: context.tenantId,
@@ -94,6 +94,7 @@ async function contentOf(delivery: Delivery, context: Context, found: Placed): P
 }
 
 interface Source {
+  requestId: string
   delivery: Delivery
   tenantId: string
   found: Placed
@@ -136,6 +137,7 @@ async function openCopy(
   if (!store) throw new StoreError('unavailable', `the store ${found.store_id} is not configured`)
   const { body } = await store.get(found.key as string, {
     signal,
+    requestId: source.requestId,
     context: found.copy_id as string,
     ...(range && { range }),
     ...(found.envelope && { envelope: found.envelope }),

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
-import { type ObjectStore, type PutReceipt, StoreError } from '../../providers/stores/port.ts'
+import { type CallOptions, type ObjectStore, type PutReceipt, StoreError } from '../../providers/stores/port.ts'
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { keyFor, scopeOf } from './placing.ts'
@@ -177,12 +177,16 @@ async function storeBytes(
   try {
     const receipt = await store.put(intended.key, stream, {
       context: intended.copyId,
+      requestId: request.call.requestId,
       signal: abort.signal,
       ...(intended.keys && { keys: intended.keys }),
       ...(request.sizeBytes !== undefined && { sizeBytes: request.sizeBytes }),
     })
     if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
-    const reader = storeReader(store, intended, receipt, tally.sizeBytes, abort.signal)
+    const reader = storeReader(store, intended, receipt, tally.sizeBytes, {
+      requestId: request.call.requestId,
+      signal: abort.signal,
+    })
     const detected = await settleType(uploads, intended, first, opened, reader)
     await uploads.inspector.checkBounds(detected.mediaType, reader, abort.signal)
     return { receipt, facts: { ...tally, detected: detected.mediaType, charset: detected.encoding ?? null } }
@@ -225,7 +229,7 @@ function storeReader(
   intended: Intended,
   receipt: PutReceipt,
   sizeBytes: number,
-  signal: AbortSignal,
+  call: CallOptions,
 ) {
   return {
     sizeBytes,
@@ -234,7 +238,7 @@ function storeReader(
       const { body } = await store.get(intended.key, {
         range: { start, end: Math.min(start + length, sizeBytes) - 1 },
         context: intended.copyId,
-        signal,
+        ...call,
         ...(receipt.envelope && { envelope: receipt.envelope }),
         ...(intended.keys && { keys: intended.keys }),
       })

@@ -105,8 +105,9 @@ async function put(
   inner: ObjectStore,
   key: StoreKey,
   body: Readable,
-  { sizeBytes, context, keys, signal }: PutOptions = {},
+  { sizeBytes, keys, ...told }: PutOptions = {},
 ): Promise<PutReceipt> {
+  const { context, signal } = told
   body.on('error', ignore) // it may fail before anything reads it
   try {
     if (!keys || context === undefined) throw needsKeys()
@@ -116,7 +117,7 @@ async function put(
     const sealing = sealingStream(chunkSealer({ dataKey, context }), sizeBytes)
     pipeline(body, sealing, ignore)
     const sealedBytes = sizeBytes === undefined ? undefined : sealedSizeOf(sizeBytes)
-    const { storedBytes } = await inner.put(key, sealing, { sizeBytes: sealedBytes, context, signal })
+    const { storedBytes } = await inner.put(key, sealing, { ...told, sizeBytes: sealedBytes })
     return { storedBytes, envelope }
   } catch (error) {
     body.destroy()
@@ -136,10 +137,11 @@ async function get(inner: ObjectStore, key: StoreKey, options: GetOptions = {}):
 async function getSpan(
   inner: ObjectStore,
   key: StoreKey,
-  { range, envelope, context, keys, signal }: GetOptions,
+  { range, envelope, keys, ...told }: GetOptions,
 ): Promise<StoredObject> {
+  const { context, signal } = told
   if (range) checkRange(range)
-  const stored = await inner.get(key, { range: range && sealedRangeOf(range), context, signal })
+  const stored = await inner.get(key, { ...told, range: range && sealedRangeOf(range) })
   stored.body.on('error', ignore) // it may fail while its key is unwrapped
   try {
     if (!envelope || !keys || context === undefined) throw needsKeys()
@@ -158,7 +160,7 @@ async function getSpan(
 /** Reads the last chunk, so that an object that was cut short is not taken for one that never was longer. */
 async function checkEnd(inner: ObjectStore, key: StoreKey, options: GetOptions): Promise<void> {
   if (options.range) checkRange(options.range)
-  const info = await inner.head(key, { signal: options.signal })
+  const info = await inner.head(key, options)
   if (!info) throw new StoreError('notFound', 'Nothing is stored under the store key')
   const { plainBytes } = shapeOf(info.storedBytes)
   const range = plainBytes > 0 ? { start: plainBytes - 1 } : undefined

@@ -6,6 +6,7 @@ import { describeObjectStore } from './conformance.ts'
 import { measured, type StoreObservation } from './measured.ts'
 import { createMemoryStore } from './memory.ts'
 import type { ObjectStore } from './port.ts'
+import { retrying } from './retrying.ts'
 
 describeObjectStore('measured', async () => {
   const store = measured(createMemoryStore(), { store: 'memory', observe: () => {} })
@@ -36,13 +37,23 @@ describe('measured', () => {
     await store.list({ prefix: 'x' })
     await store.abandon('a')
     await store.delete('a')
-    const rest = { store: 'main', durationMs: 5, outcome: 'ok' }
+    const rest = { store: 'main', durationMs: 5, attempt: 1, requestId: undefined, outcome: 'ok' }
     expect(seen).toEqual([
       { verb: 'put', key: 'a', bytes: 100, ...rest },
       { verb: 'head', key: 'a', bytes: 0, ...rest },
       { verb: 'list', key: 'x', bytes: 0, ...rest },
       { verb: 'abandon', key: 'a', bytes: 0, ...rest },
       { verb: 'delete', key: 'a', bytes: 0, ...rest },
+    ])
+  })
+
+  test('tells for which request an operation was, and which try it was', async () => {
+    plan.head = { at: 'before', effect: 'fail' }
+    const watched = retrying(store, { attempts: 2, totalMs: 1000, baseMs: 1, maxDelayMs: 1 })
+    await expect(watched.head('a', { requestId: 'req_1' })).rejects.toThrow()
+    expect(seen).toMatchObject([
+      { attempt: 1, requestId: 'req_1', outcome: 'unavailable' },
+      { attempt: 2, requestId: 'req_1', outcome: 'unavailable' },
     ])
   })
 

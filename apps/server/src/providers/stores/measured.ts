@@ -1,5 +1,12 @@
 import { finished, pipeline, type Readable, Transform } from 'node:stream'
-import { type ObjectStore, type PutOptions, type PutReceipt, StoreError, type StoreErrorKind } from './port.ts'
+import {
+  type CallOptions,
+  type ObjectStore,
+  type PutOptions,
+  type PutReceipt,
+  StoreError,
+  type StoreErrorKind,
+} from './port.ts'
 
 export type StoreVerb = 'put' | 'get' | 'head' | 'delete' | 'abandon' | 'list'
 
@@ -12,6 +19,10 @@ export interface StoreObservation {
   /** Bytes of the body that went through. */
   bytes: number
   durationMs: number
+  /** Which try of the operation this was. */
+  attempt: number
+  /** Of the request that it was for, if any. */
+  requestId: string | undefined
   /** `failed`: by the body that a put was given. `aborted`: by the signal, or by a reader that stopped early. */
   outcome: 'ok' | 'aborted' | 'failed' | StoreErrorKind
 }
@@ -29,14 +40,14 @@ export interface Measuring {
  * destroyed.
  */
 export function measured(inner: ObjectStore, measuring: Measuring): ObjectStore {
-  const call = <T>(verb: StoreVerb, key: string, signal: AbortSignal | undefined, work: () => Promise<T>) => {
-    return observed(begin(measuring, verb, key), signal, work)
+  const call = <T>(verb: StoreVerb, key: string, options: CallOptions | undefined, work: () => Promise<T>) => {
+    return observed(begin(measuring, verb, key, options), options?.signal, work)
   }
   return {
     capabilities: inner.capabilities,
-    put: (key, body, options) => put(inner, begin(measuring, 'put', key), key, body, options),
+    put: (key, body, options) => put(inner, begin(measuring, 'put', key, options), key, body, options),
     get: async (key, options) => {
-      const finish = begin(measuring, 'get', key)
+      const finish = begin(measuring, 'get', key, options)
       const stored = await inner.get(key, options).catch((error) => {
         finish(0, outcomeOf(error, options?.signal))
         throw error
@@ -48,19 +59,25 @@ export function measured(inner: ObjectStore, measuring: Measuring): ObjectStore 
       })
       return { ...stored, body: counting.stream }
     },
-    head: (key, options) => call('head', key, options?.signal, () => inner.head(key, options)),
-    delete: (key, options) => call('delete', key, options?.signal, () => inner.delete(key, options)),
-    abandon: (key, options) => call('abandon', key, options?.signal, () => inner.abandon(key, options)),
-    list: (options) => call('list', options.prefix ?? '', options.signal, () => inner.list(options)),
+    head: (key, options) => call('head', key, options, () => inner.head(key, options)),
+    delete: (key, options) => call('delete', key, options, () => inner.delete(key, options)),
+    abandon: (key, options) => call('abandon', key, options, () => inner.abandon(key, options)),
+    list: (options) => call('list', options.prefix ?? '', options, () => inner.list(options)),
     close: () => inner.close(),
   }
 }
 
 type Finish = (bytes: number, outcome: StoreObservation['outcome']) => void
 
-function begin({ store, observe, now = () => performance.now() }: Measuring, verb: StoreVerb, key: string): Finish {
+function begin(
+  { store, observe, now = () => performance.now() }: Measuring,
+  verb: StoreVerb,
+  key: string,
+  { attempt = 1, requestId }: CallOptions = {},
+): Finish {
   const startedAt = now()
-  return (bytes, outcome) => observe({ store, verb, key, bytes, durationMs: now() - startedAt, outcome })
+  return (bytes, outcome) =>
+    observe({ store, verb, key, bytes, durationMs: now() - startedAt, attempt, requestId, outcome })
 }
 
 async function observed<T>(finish: Finish, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

@@ -49,7 +49,7 @@ export interface ObjectStore {
    *
    * @throws StoreError `denied` | `throttled` | `unavailable`
    */
-  head(key: StoreKey, options?: { signal?: AbortSignal }): Promise<StoredInfo | undefined>
+  head(key: StoreKey, options?: CallOptions): Promise<StoredInfo | undefined>
 
   /**
    * Removes the bytes under a key. Nothing there is success: the reaper deletes twice.
@@ -58,13 +58,13 @@ export interface ObjectStore {
    *
    * @throws StoreError `denied` | `throttled` | `unavailable`
    */
-  delete(key: StoreKey, options?: { signal?: AbortSignal }): Promise<void>
+  delete(key: StoreKey, options?: CallOptions): Promise<void>
 
   /**
    * Removes whatever an unfinished `put` left behind under a key: temporary files, open multipart uploads. Does not
    * touch a finished object. Nothing there is success.
    */
-  abandon(key: StoreKey, options?: { signal?: AbortSignal }): Promise<void>
+  abandon(key: StoreKey, options?: CallOptions): Promise<void>
 
   /**
    * One page of what is stored, unfinished remains included (`unfinished: true`), in a stable order.
@@ -86,14 +86,22 @@ export interface StoreCapabilities {
   readonly ownDisk: boolean
 }
 
-export interface PutOptions {
+/** What every operation may be told. */
+export interface CallOptions {
+  signal?: AbortSignal
+  /** The request that this is done for; for logs alone. */
+  requestId?: string
+  /** Which try this is, counted from 1 by `retrying`; for logs alone. */
+  attempt?: number
+}
+
+export interface PutOptions extends CallOptions {
   /** Exact size in bytes when it is known; undefined for a stream of unknown length. A body of another size fails. */
   sizeBytes?: number
   /** Authenticated with the bytes by `encrypted`; ignored by plain stores. The copy's id. */
   context?: string
   /** Wraps the copy's data key: its isolation scope's keys. Needed by `encrypted`, ignored by plain stores. */
   keys?: DataKeyWrapper
-  signal?: AbortSignal
 }
 
 export interface PutReceipt {
@@ -102,13 +110,12 @@ export interface PutReceipt {
   envelope?: Buffer
 }
 
-export interface GetOptions {
+export interface GetOptions extends CallOptions {
   range?: ByteRange
   envelope?: Buffer
   context?: string
   /** Those that `put` was given. */
   keys?: DataKeyWrapper
-  signal?: AbortSignal
 }
 
 /** Inclusive at both ends, as in HTTP. `end` undefined reads to the end. */
@@ -131,11 +138,10 @@ export interface StoredInfo {
   unfinished: boolean
 }
 
-export interface ListOptions {
+export interface ListOptions extends CallOptions {
   prefix?: string
   cursor?: string
   limit?: number
-  signal?: AbortSignal
 }
 
 export interface ListPage {

@@ -37,11 +37,11 @@ export function retrying(inner: ObjectStore, policy: RetryPolicy): ObjectStore {
   return {
     capabilities: inner.capabilities,
     put: (key, body, options) => put(inner, policy, key, body, options),
-    get: (key, options) => retry(policy, options?.signal, () => getStarted(inner, key, options)),
-    head: (key, options) => retry(policy, options?.signal, () => inner.head(key, options)),
-    delete: (key, options) => retry(policy, options?.signal, () => inner.delete(key, options)),
-    abandon: (key, options) => retry(policy, options?.signal, () => inner.abandon(key, options)),
-    list: (options) => retry(policy, options.signal, () => inner.list(options)),
+    get: (key, options) => retry(policy, options?.signal, (attempt) => getStarted(inner, key, { ...options, attempt })),
+    head: (key, options) => retry(policy, options?.signal, (attempt) => inner.head(key, { ...options, attempt })),
+    delete: (key, options) => retry(policy, options?.signal, (attempt) => inner.delete(key, { ...options, attempt })),
+    abandon: (key, options) => retry(policy, options?.signal, (attempt) => inner.abandon(key, { ...options, attempt })),
+    list: (options) => retry(policy, options.signal, (attempt) => inner.list({ ...options, attempt })),
     close: () => inner.close(),
   }
 }
@@ -49,7 +49,7 @@ export function retrying(inner: ObjectStore, policy: RetryPolicy): ObjectStore {
 async function retry<T>(
   policy: RetryPolicy,
   signal: AbortSignal | undefined,
-  work: () => Promise<T>,
+  work: (attempt: number) => Promise<T>,
   mayRepeat = () => true,
 ): Promise<T> {
   const {
@@ -64,7 +64,7 @@ async function retry<T>(
   const startedAt = now()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work()
+      return await work(attempt)
     } catch (error) {
       signal?.throwIfAborted()
       const repeats = error instanceof StoreError && error.retryable && attempt < attempts && mayRepeat()
@@ -96,7 +96,7 @@ async function put(
     return await retry(
       policy,
       options?.signal,
-      () => inner.put(key, source.open(), options),
+      (attempt) => inner.put(key, source.open(), { ...options, attempt }),
       () => !source.wasRead(),
     )
   } catch (error) {
