@@ -1,5 +1,6 @@
+// First, before anything fills the heap.
+import './heap.ts'
 import { resolve } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { destination, type Logger, pino } from 'pino'
 import { createApp, openDoors } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
@@ -52,8 +53,6 @@ function prepared(config: Config): Config {
 }
 
 async function serve(config: Config): Promise<number> {
-  // Every 64 MB of buffers would otherwise make V8 mark the whole heap, which took half the CPU of a large download.
-  setFlagsFromString('--external-memory-accounted-in-global-limit')
   const log = pino({ level: config.logLevel }, destination({ sync: false }))
   let fail: (reason: string) => void = () => {}
   const failed = new Promise<string>((settle) => {
