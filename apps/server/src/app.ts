@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
-import { appendFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { keepHead } from './audit-heads.ts'
 import type { Config } from './config.ts'
 import { startHttp } from './doors/http/server.ts'
 import type { Jobs } from './doors/worker/jobs.ts'
 import { prepareSchedule, startWorker } from './doors/worker/schedule.ts'
 import { assetHandlers } from './features/assets/room.ts'
-import { auditHandlers, type SealedHead } from './features/audit/room.ts'
+import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
 import { sharingHandlers } from './features/sharing/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
@@ -155,9 +154,4 @@ export async function openDoors(app: App, config: Config, foundation: Foundation
       await foundation.stop()
     },
   }
-}
-
-/** The chain's heads are also kept outside the database, so that cutting its end off shows. */
-async function keepHead(directory: string, head: SealedHead): Promise<void> {
-  await appendFile(join(directory, 'audit-heads.jsonl'), `${JSON.stringify(head)}\n`, { mode: 0o600 })
 }

@@ -1,12 +1,24 @@
+import { readHeads } from './audit-heads.ts'
 import { inEveryTenant } from './every-tenant.ts'
-import { verifyChain } from './features/audit/room.ts'
+import { compareHeads, verifyChain } from './features/audit/room.ts'
 import type { Foundation } from './foundation.ts'
 
-/** Checks every organization's audit chain and prints one JSON line for each. Answers the exit code. */
-export async function verifyEverything(foundation: Foundation): Promise<number> {
-  const reports = await inEveryTenant(foundation, { readOnly: true }, (db, tenantId) =>
-    verifyChain(db, tenantId, foundation.auditSigning),
-  )
+/**
+ * Checks every organization's audit chain, also against the heads that were kept outside the database: in the data
+ * folder, or in a copy of that file. Prints one JSON line for each. Answers the exit code.
+ */
+export async function verifyEverything(
+  foundation: Foundation,
+  directory: string,
+  file: string | undefined,
+): Promise<number> {
+  const heads = await readHeads(directory, file)
+  const reports = await inEveryTenant(foundation, { readOnly: true }, async (db, tenantId) => {
+    const chain = await verifyChain(db, tenantId, foundation.auditSigning)
+    const kept = heads.get(tenantId) ?? []
+    const faults = [...chain.faults, ...(await compareHeads(db, tenantId, kept))]
+    return { ...chain, intact: faults.length === 0, keptHeads: kept.length, faults }
+  })
   for (const { tenantId, result } of reports) process.stdout.write(`${JSON.stringify({ tenantId, ...result })}\n`)
   return reports.every(({ result }) => result.intact) ? 0 : 1
 }

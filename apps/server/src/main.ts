@@ -17,7 +17,7 @@ const USAGE = `stowage-server COMMAND
   serve          serve the API (the default)
   fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
   jobs           run every scheduled job now, until none finds anything to do, and print what each has done
-  audit-verify   check every organization's audit chain
+  audit-verify   check every organization's audit chain, also against the heads in the data folder or in FILE
   audit-trim     remove audit events sealed before a moment, leaving a signed checkpoint
   rotate-keys    wrap every key with the current master key
 
@@ -28,7 +28,8 @@ const commands: Record<string, (config: Config, words: string[]) => Promise<numb
   fsck: (config, words) =>
     withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
   jobs: (config) => withFoundation(config, (foundation, log) => runEveryJob(config, foundation, log)),
-  'audit-verify': (config) => withFoundation(config, (foundation) => verifyEverything(foundation)),
+  'audit-verify': (config, words) =>
+    withFoundation(config, (foundation) => verifyEverything(foundation, config.data, words[0])),
   'audit-trim': (config, words) => withFoundation(config, (foundation) => trimEverything(foundation, words[0])),
   'rotate-keys': (config) => withFoundation(config, (foundation) => rotateKeys(foundation)),
 }

@@ -5,7 +5,7 @@ import { startTestService, type TestService } from '../../../test/test-service.t
 import { toUuid } from '../../domain/id.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
-import { trimEvents } from './room.ts'
+import { compareHeads, type KeptHeads, trimEvents } from './room.ts'
 
 const BATCHES = 3
 
@@ -102,8 +102,9 @@ describe('verifyChain', () => {
     expect((await verify()).faults.map((each) => each.fault)).toContain('the batch of some events is missing')
   })
 
-  test('ends in another head than was kept outside when the last batch went with its events', async () => {
-    const before = await verify()
+  test('shows by the heads that were kept outside that the last batch went with its events', async () => {
+    const kept = [{ n: BATCHES, head: (await verify()).head }]
+    expect(await faultsAgainst(kept)).toEqual([])
     await withClient(service.database.owner, (client) =>
       client.query(
         ofOrganization(
@@ -111,9 +112,20 @@ describe('verifyChain', () => {
         ),
       ),
     )
-    expect((await verify()).head).not.toBe(before.head)
+    expect((await verify()).intact).toBe(true)
+    expect(await faultsAgainst(kept)).toEqual(['was sealed and is gone'])
+  })
+
+  test('shows by the heads that were kept outside that the chain is another one', async () => {
+    expect(await faultsAgainst([{ n: 2, head: 'ab'.repeat(32) }])).toEqual(['its head is not the one that was kept'])
   })
 })
+
+async function faultsAgainst(kept: KeptHeads): Promise<string[]> {
+  const tenantId = toUuid(organization.id)
+  const faults = await service.app.worker.inTenant(tenantId, (db) => compareHeads(db, tenantId, kept))
+  return faults.map((each) => each.fault)
+}
 
 describe('trimEvents', () => {
   const trim = (before: Date) =>
@@ -130,6 +142,13 @@ describe('trimEvents', () => {
     expect(await verify()).toMatchObject({ intact: true, batches: 2, faults: [] })
     await tamper(`update stowage.audit_batch set previous = sha256('x') where kind = 'checkpoint'`)
     expect((await verify()).intact).toBe(false)
+  })
+
+  test('leaves nothing that the heads kept of it could miss', async () => {
+    const kept = [{ n: BATCHES, head: (await verify()).head }]
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(await trim(new Date())).toBeGreaterThan(0)
+    expect(await faultsAgainst([{ n: 1, head: 'trimmed' }, ...kept])).toEqual([])
   })
 
   test('leaves alone what was sealed later', async () => {

@@ -49,6 +49,29 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
   }
 }
 
+/** Heads that were kept outside the database when their batches were sealed. */
+export type KeptHeads = { n: number; head: string }[]
+
+/**
+ * Compares a chain with the heads that were kept of it: a batch that was cut off at the end, or a chain that was signed
+ * anew, shows here alone. Heads of batches that were trimmed have nothing to be compared with.
+ */
+export async function compareHeads(db: Db, tenantId: string, kept: KeptHeads): Promise<Fault[]> {
+  const found = new Map<number, string>()
+  for (let after = 0; ; ) {
+    const page = await rows.findBatches(db, tenantId, after, BATCHES_AT_ONCE)
+    for (const { n, kind, head, previous } of page)
+      found.set(n, (kind === 'checkpoint' ? previous : head).toString('hex'))
+    const last = page.at(-1)
+    if (!last) break
+    after = last.n
+  }
+  const first = Math.min(...found.keys())
+  return kept
+    .filter(({ n, head }) => (n >= first || found.size === 0) && found.get(n) !== head)
+    .map(({ n }) => faultOf(n, found.has(n) ? 'its head is not the one that was kept' : 'was sealed and is gone'))
+}
+
 type BatchRow = Awaited<ReturnType<typeof rows.findBatches>>[number]
 
 async function checkBatch(
