@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { getOperation, operationNames } from '@stowage/contract'
 import { describe, expect, test } from 'vitest'
 import { openApiDocument } from '../apps/server/src/doors/http/openapi.ts'
@@ -23,6 +24,14 @@ const operations = Object.entries(document['paths'] as Record<string, Record<str
 
 /** What OpenAPI 3.1.0, section 4.8, asks of a document, as far as this one uses it. */
 describe('the OpenAPI document', () => {
+  test('is valid by the schema that the OpenAPI Initiative publishes', async () => {
+    const validator = new Validator()
+    expect(await validator.validate(structuredClone(document))).toEqual({ valid: true })
+    expect(validator.version).toBe('3.1')
+    const broken = { ...structuredClone(document), info: { title: 'no version' } }
+    expect((await new Validator().validate(broken)).valid).toBe(false)
+  })
+
   test('has what its root and info must have', () => {
     expect(document['openapi']).toMatch(/^3\.1\.\d+$/)
     expect(document['info']).toMatchObject({ title: expect.any(String), version: expect.any(String) })
