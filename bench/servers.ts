@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, open } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 
 /** A running server to be measured. */
 export interface Server {
@@ -13,7 +13,7 @@ export interface Server {
 }
 
 const READY_WITHIN_MS = 60_000
-const MAIN = join(import.meta.dirname, '../apps/server/src/main.ts')
+const SERVICE = join(import.meta.dirname, '../apps/server/bin/stowage-server.js')
 const BARE = join(import.meta.dirname, 'bare-server.ts')
 const KEY = 'benchmark-admin-key-0123456789'
 
@@ -31,10 +31,13 @@ export async function startService(folder: string, nodeOptions: readonly string[
   const port = await freePort()
   const log = await open(join(folder, '../service.log'), 'a')
   const { DATABASE_URL: _elsewhere, ...environment } = process.env
-  const child = spawn(process.execPath, [...nodeOptions, MAIN, 'serve'], {
+  const child = spawn(SERVICE, ['serve'], {
     stdio: ['ignore', log.fd, 'inherit'],
     env: {
       ...environment,
+      // What its first line says to find: this Node.
+      PATH: `${dirname(process.execPath)}${delimiter}${environment['PATH']}`,
+      NODE_OPTIONS: nodeOptions.join(' '),
       STOWAGE_DATA: folder,
       STOWAGE_HOST: '127.0.0.1',
       STOWAGE_PORT: String(port),
