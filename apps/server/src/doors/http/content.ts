@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { getOperation } from '@stowage/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -119,7 +119,8 @@ async function send(
  * Hash and ETag stay those of the original. Ranges of the compressed form are not offered, so a client that lost its
  * connection starts again instead of joining two different forms.
  */
-function sendCompressed(bytes: Readable, reply: FastifyReply) {
+function sendCompressed(content: Readable | Buffer, reply: FastifyReply) {
+  const bytes = Buffer.isBuffer(content) ? Readable.from([content], { objectMode: false }) : content
   reply.header('content-encoding', 'gzip').header('accept-ranges', 'none')
   const gzip = createGzip({ level: GZIP_LEVEL })
   bytes.once('error', (error) => gzip.destroy(error))

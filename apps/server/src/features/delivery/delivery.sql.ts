@@ -26,14 +26,14 @@ export interface Placed {
   key: string | null
   envelope: Buffer | null
   encrypted: boolean | null
-  /** Of a small object, which lies beside its rows. */
-  bytes: Buffer | null
+  /** Of a small object, which lies beside its rows; the driver's own form of bytes takes twice the time to read. */
+  base64: string | null
 }
 
 const FIND_CONTENT = fixed<Placed>(`
   select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
     v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
-    c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted, small.bytes
+    c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64
   from asset a
     join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce($2::int, a.current_n)
     join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256

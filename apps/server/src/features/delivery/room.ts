@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Parsed } from '@stowage/contract'
 import { toUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -36,7 +36,7 @@ export interface Content {
   version: number
   modifiedAt: Date
   isPublic: boolean
-  open(range: ByteRange | undefined, signal: AbortSignal): Promise<Readable>
+  open(range: ByteRange | undefined, signal: AbortSignal): Promise<Readable | Buffer>
 }
 
 /**
@@ -102,11 +102,14 @@ interface Source {
 }
 
 /** @throws Problem `content.missing` | `content.corrupt` | `store.unavailable`, always before the first byte where it can be known */
-async function openContent(source: Source, range: ByteRange | undefined, signal: AbortSignal): Promise<Readable> {
+async function openContent(
+  source: Source,
+  range: ByteRange | undefined,
+  signal: AbortSignal,
+): Promise<Readable | Buffer> {
   const { delivery, found } = source
   try {
-    if (found.store_id === DATABASE_STORE)
-      return Readable.from([await smallContent(source, range)], { objectMode: false })
+    if (found.store_id === DATABASE_STORE) return await smallContent(source, range)
     return await openCopy(source, found, range, signal)
   } catch (error) {
     // The copy was released since it was looked up; another one may be live now.
@@ -121,8 +124,8 @@ function rethrow(error: unknown): never {
 }
 
 async function smallContent({ found, keys }: Source, range: ByteRange | undefined): Promise<Buffer> {
-  const { bytes } = found
-  if (bytes === null) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
+  if (found.base64 === null) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
+  const bytes = Buffer.from(found.base64, 'base64')
   if (keys && found.envelope) return openBuffer(bytes, found.envelope, keys, found.copy_id as string, range)
   return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
 }
