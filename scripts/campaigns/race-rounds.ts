@@ -127,10 +127,11 @@ const races = {
     const key = await service.call('/v1/api-keys', { body: { name: 'k', role: 'editor' }, ...inIt })
     const upload = () => uploadText(service.call, anyText(), { secret: key.json.secret })
     const first = await upload()
+    const tenantId = await tenantOf(service, organization)
     const [answers, rotated] = await Promise.all([
       Promise.all(Array.from({ length: 4 }, () => shuffled(upload))),
       shuffled(() => service.call(`/v1/api-keys/${key.json.id}/rotate`, { body: { overlapSeconds: 60 }, ...inIt })),
-      rewrapScopeKeys(service.app.pools.system, turnedKeys, await tenantOf(service, organization)),
+      service.app.platform.inTenant(tenantId, (db) => rewrapScopeKeys(db, turnedKeys, tenantId)),
     ])
     return [...expectStatus([first, ...answers], [201]), ...expectStatus([rotated], [200, 201])]
   },

@@ -78,28 +78,26 @@ async function makeKey(pool: pg.Pool, masterKeys: MasterKeys, tenantId: string, 
  * Wraps every scope key of one organization with the current master key; the bytes and their data keys stay as they
  * are. Answers how many were wrapped again.
  */
-export async function rewrapScopeKeys(pool: pg.Pool, masterKeys: MasterKeys, tenantId: string): Promise<number> {
-  return transaction(pool, { enter: enterSystem(tenantId) }, async (db) => {
-    const rows = await db
-      .selectFrom('scope_key')
-      .select(['scope', 'id', 'wrapped', 'master_id'])
+export async function rewrapScopeKeys(db: Db, masterKeys: MasterKeys, tenantId: string): Promise<number> {
+  const rows = await db
+    .selectFrom('scope_key')
+    .select(['scope', 'id', 'wrapped', 'master_id'])
+    .where('tenant_id', '=', tenantId)
+    .where('master_id', '<>', masterKeys.currentId)
+    .forUpdate()
+    .execute()
+  for (const row of rows) {
+    const context = contextOf(tenantId, row.scope, row.id)
+    const { masterId, wrapped } = await masterKeys.wrap(
+      await masterKeys.unwrap(row.master_id, row.wrapped, context),
+      context,
+    )
+    await db
+      .updateTable('scope_key')
+      .set({ wrapped, master_id: masterId })
       .where('tenant_id', '=', tenantId)
-      .where('master_id', '<>', masterKeys.currentId)
-      .forUpdate()
+      .where('scope', '=', row.scope)
       .execute()
-    for (const row of rows) {
-      const context = contextOf(tenantId, row.scope, row.id)
-      const { masterId, wrapped } = await masterKeys.wrap(
-        await masterKeys.unwrap(row.master_id, row.wrapped, context),
-        context,
-      )
-      await db
-        .updateTable('scope_key')
-        .set({ wrapped, master_id: masterId })
-        .where('tenant_id', '=', tenantId)
-        .where('scope', '=', row.scope)
-        .execute()
-    }
-    return rows.length
-  })
+  }
+  return rows.length
 }
