@@ -6,4 +6,4 @@ import { setFlagsFromString } from 'node:v8'
 // Else every 64 MB of buffers make it mark the whole heap, which took half the CPU of a large download.
 setFlagsFromString('--external-memory-accounted-in-global-limit')
 // Else what died in the old space stays until the heap is several times as large as what lives in it.
-setFlagsFromString('--heap-growing-percent=150')
+setFlagsFromString('--heap-growing-percent=50')
