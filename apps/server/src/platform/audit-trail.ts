@@ -85,6 +85,8 @@ interface Person {
   commitment: string
   salt: Buffer
   personal: string
+  /** When its row was last sent, and when the last one that was sent had been committed. */
+  sentAt: number
   writtenAt: number
 }
 
@@ -98,14 +100,24 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
   let waiting: AuditNote[] = []
   let flushing: Promise<void> | undefined
 
+  // A note keeps its person when others push that one out of `persons`.
+  const ofNotes = new WeakMap<AuditNote, Person>()
+
   function personOf(note: AuditNote): Person {
+    const person = ofNotes.get(note) ?? findPerson(note)
+    ofNotes.set(note, person)
+    return person
+  }
+
+  function findPerson(note: AuditNote): Person {
     const personal = canonical(note.person)
     const key = `${note.tenantId} ${note.principalId} ${personal}`
     const known = persons.get(key)
     if (known) return known
     const salt = randomBytes(16)
     const commitment = createHash('sha256').update(salt).update(personal).digest('hex')
-    const person = { id: newUuid(), commitment, salt, personal, writtenAt: Number.NEGATIVE_INFINITY }
+    const never = Number.NEGATIVE_INFINITY
+    const person = { id: newUuid(), commitment, salt, personal, sentAt: never, writtenAt: never }
     if (persons.size >= MAX_KNOWN_PERSONS) persons.delete(persons.keys().next().value as string)
     persons.set(key, person)
     return person
@@ -117,7 +129,7 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
 
   function committed(note: AuditNote): void {
     const person = personOf(note)
-    if (!isTrusted(person)) person.writtenAt = Date.now()
+    person.writtenAt = person.sentAt
   }
 
   async function writeAll(notes: readonly AuditNote[]): Promise<void> {
@@ -179,6 +191,7 @@ function isTrusted(person: Person): boolean {
 function insert(db: Db, notes: readonly AuditNote[], personOf: (note: AuditNote) => Person): Promise<unknown>[] {
   const strangers = notes.filter((note) => !isTrusted(personOf(note)))
   const persons = new Map(strangers.map((note) => [personOf(note), note] as const))
+  for (const person of persons.keys()) person.sentAt = Date.now()
   const personRows = [...persons].map(([person, note]) => ({
     tenant_id: note.tenantId,
     id: person.id,
