@@ -56,4 +56,4 @@ function shown(row: EventRow): Output<'auditEvents.list'>['items'][number] {
 
 export { type SealedHead, sealEvents } from './seal.ts'
 export { trimEvents } from './trim.ts'
-export { compareHeads, type KeptHeads, verifyChain } from './verify.ts'
+export { type KeptHeads, verifyChain } from './verify.ts'

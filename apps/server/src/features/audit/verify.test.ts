@@ -5,7 +5,7 @@ import { startTestService, type TestService } from '../../../test/test-service.t
 import { toUuid } from '../../domain/id.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
-import { compareHeads, type KeptHeads, trimEvents } from './room.ts'
+import { type KeptHeads, trimEvents, verifyChain } from './room.ts'
 
 const BATCHES = 3
 
@@ -123,7 +123,8 @@ describe('verifyChain', () => {
 
 async function faultsAgainst(kept: KeptHeads): Promise<string[]> {
   const tenantId = toUuid(organization.id)
-  const faults = await service.app.worker.inTenant(tenantId, (db) => compareHeads(db, tenantId, kept))
+  const { auditSigning, inTenant } = service.app.worker
+  const { faults } = await inTenant(tenantId, (db) => verifyChain(db, tenantId, auditSigning, kept))
   return faults.map((each) => each.fault)
 }
 

@@ -11,12 +11,25 @@ type Fault = Verification['faults'][number]
 const BATCHES_AT_ONCE = 100
 const MAX_FAULTS = 100
 
+/** Heads that were kept outside the database when their batches were sealed. */
+export type KeptHeads = { n: number; head: string }[]
+
 /**
  * Checks an organization's whole chain: each event's columns against its text, each batch's hash against its events,
  * its signature, and each link against the one before. The first link is the genesis or a signed checkpoint.
+ *
+ * By the heads that were `kept`, and by them alone, it shows when batches were cut off at the end or the chain was signed
+ * anew. Those of batches that were trimmed have nothing to be compared with.
  */
-export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys): Promise<Verification> {
+export async function verifyChain(
+  db: Db,
+  tenantId: string,
+  signing: SecretKeys,
+  kept: KeptHeads = [],
+): Promise<Verification> {
   const faults: Fault[] = []
+  const unseen = Map.groupBy(kept, ({ n }) => n)
+  let first: number | undefined
   let previous: Buffer | undefined
   let lastN = 0
   let batches = 0
@@ -32,11 +45,17 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
       events += checked.events
       // A checkpoint stands for the batches that were trimmed: what follows it follows the last of them.
       previous = batch.kind === 'checkpoint' ? batch.previous : batch.head
+      const head = previous.toString('hex')
+      if (unseen.get(batch.n)?.some((each) => each.head !== head))
+        faults.push(faultOf(batch.n, 'its head is not the one that was kept'))
+      unseen.delete(batch.n)
+      first ??= batch.n
       lastN = batch.n
       batches += 1
     }
     page = await rows.findBatches(db, tenantId, lastN, BATCHES_AT_ONCE)
   }
+  for (const n of unseen.keys()) if (n > (first ?? 0)) faults.push(faultOf(n, 'was sealed and is gone'))
   for (const lost of await rows.findLostBatches(db, tenantId))
     faults.push(faultOf(lost, 'the batch of some events is missing'))
   return {
@@ -47,29 +66,6 @@ export async function verifyChain(db: Db, tenantId: string, signing: SecretKeys)
     head: previous?.toString('hex') ?? null,
     faults: faults.slice(0, MAX_FAULTS),
   }
-}
-
-/** Heads that were kept outside the database when their batches were sealed. */
-export type KeptHeads = { n: number; head: string }[]
-
-/**
- * Compares a chain with the heads that were kept of it: a batch that was cut off at the end, or a chain that was signed
- * anew, shows here alone. Heads of batches that were trimmed have nothing to be compared with.
- */
-export async function compareHeads(db: Db, tenantId: string, kept: KeptHeads): Promise<Fault[]> {
-  const found = new Map<number, string>()
-  for (let after = 0; ; ) {
-    const page = await rows.findBatches(db, tenantId, after, BATCHES_AT_ONCE)
-    for (const { n, kind, head, previous } of page)
-      found.set(n, (kind === 'checkpoint' ? previous : head).toString('hex'))
-    const last = page.at(-1)
-    if (!last) break
-    after = last.n
-  }
-  const first = Math.min(...found.keys())
-  return kept
-    .filter(({ n, head }) => (n >= first || found.size === 0) && found.get(n) !== head)
-    .map(({ n }) => faultOf(n, found.has(n) ? 'its head is not the one that was kept' : 'was sealed and is gone'))
 }
 
 type BatchRow = Awaited<ReturnType<typeof rows.findBatches>>[number]
