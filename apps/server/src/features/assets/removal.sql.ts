@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../platform/database/connect.ts'
+import { recordUsage } from './usage.sql.ts'
 
 /** What a version was, as far as its bytes and the usage go. */
 interface RemovedVersion {
@@ -46,12 +47,17 @@ async function releaseCopies(db: Db, removed: readonly RemovedVersion[], delaySe
   return bytes
 }
 
-/** Removes an asset for good, with everything that hangs on it. The caller has locked its row. */
-export async function purgeAsset(db: Db, tenantId: string, assetId: string, releaseDelaySeconds: number) {
+/** Removes an asset for good, with everything that hangs on it, and its usage. The caller has locked its row. */
+export async function purgeAsset(
+  db: Db,
+  tenantId: string,
+  assetId: string,
+  releaseDelaySeconds: number,
+): Promise<void> {
   for (const table of ['asset_access', 'signed_url', 'step'] as const) {
     await db.deleteFrom(table).where('tenant_id', '=', tenantId).where('asset_id', '=', assetId).execute()
   }
   const freed = await removeVersions(db, tenantId, assetId, 'all', releaseDelaySeconds)
   await db.deleteFrom('asset').where('tenant_id', '=', tenantId).where('id', '=', assetId).execute()
-  return freed
+  await recordUsage(db, tenantId, { bytes: -freed.bytes, files: -1, storedBytes: -freed.storedBytes })
 }

@@ -1,6 +1,6 @@
 import type { Parsed } from '@stowage/contract'
 import { assetNameProblems } from '../../domain/asset-name.ts'
-import { isKind, newUuid, toId, toUuid } from '../../domain/id.ts'
+import { isKind, toId, toUuid } from '../../domain/id.ts'
 import { ifMatch } from '../../domain/preconditions.ts'
 import { manages, rankOf } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -11,7 +11,6 @@ import { pageOf, positionOf } from '../../platform/page.ts'
 import * as rows from './assets.sql.ts'
 import { purgeAsset, shareHoldGuard } from './removal.sql.ts'
 import { assetEtag, showAsset } from './shown.ts'
-import { recordUsage } from './usage.sql.ts'
 
 export interface AssetsOptions {
   trashDays: number
@@ -60,7 +59,7 @@ export function assetHandlers(options: AssetsOptions) {
       if (purge) await shareHoldGuard(context.db, context.tenantId)
       const asset = await lockAsset(context, assetId)
       requireManage(context, asset, 'assets.delete')
-      if (purge) await purgeNow(context, asset.id, options.releaseDelaySeconds)
+      if (purge) await purgeAsset(context.db, context.tenantId, asset.id, options.releaseDelaySeconds)
       else if (asset.state !== 'trashed') await trashAsset(context.db, asset, context.now, options.trashDays)
       return undefined
     },
@@ -131,15 +130,6 @@ export async function trashAsset(db: Db, asset: LockedAsset, now: Date, trashDay
     purge_after: new Date(now.getTime() + trashDays * DAY_MS),
   }
   await rows.updateAsset(db, asset.tenant_id, asset.id, changes, now)
-}
-
-async function purgeNow(context: Context, id: string, releaseDelaySeconds: number): Promise<void> {
-  const freed = await purgeAsset(context.db, context.tenantId, id, releaseDelaySeconds)
-  await recordUsage(context.db, context.tenantId, newUuid(), {
-    bytes: -freed.bytes,
-    files: -1,
-    storedBytes: -freed.storedBytes,
-  })
 }
 
 function changesOf(context: Context, asset: LockedAsset, input: Parsed<'assets.update'>) {

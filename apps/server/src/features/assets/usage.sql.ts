@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { newUuid } from '../../domain/id.ts'
 import { type Db, send } from '../../platform/database/connect.ts'
 
 /** Whether so much more fits the quota; near the limit it takes turns with other uploads (R6). */
@@ -14,11 +15,16 @@ export async function reserve(db: Db, bytes: number, files: number): Promise<boo
 export async function recordUsage(
   db: Db,
   tenantId: string,
-  id: string,
   change: { bytes: number; files: number; storedBytes: number },
 ) {
   await db
     .insertInto('usage_delta')
-    .values({ tenant_id: tenantId, id, bytes: change.bytes, files: change.files, stored_bytes: change.storedBytes })
+    .values({
+      tenant_id: tenantId,
+      id: newUuid(),
+      bytes: change.bytes,
+      files: change.files,
+      stored_bytes: change.storedBytes,
+    })
     .execute()
 }

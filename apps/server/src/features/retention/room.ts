@@ -1,6 +1,5 @@
-import { newUuid } from '../../domain/id.ts'
 import type { Db } from '../../platform/database/connect.ts'
-import { lockAssetRow, purgeAsset, recordUsage, shareHoldGuard, trashAsset } from '../assets/room.ts'
+import { lockAssetRow, purgeAsset, shareHoldGuard, trashAsset } from '../assets/room.ts'
 
 /**
  * What becomes of an asset whose time has come: out of the trash for good, or past its expiry into the trash, or, when
@@ -19,8 +18,7 @@ export async function expireAsset(
   const expired = asset.expires_at !== null && asset.expires_at <= now
   const trashIsOver = asset.purge_after !== null && asset.purge_after <= now
   if (trashIsOver || (expired && asset.expiry_action === 'purge')) {
-    const freed = await purgeAsset(db, tenantId, assetId, options.releaseDelaySeconds)
-    await recordUsage(db, tenantId, newUuid(), { bytes: -freed.bytes, files: -1, storedBytes: -freed.storedBytes })
+    await purgeAsset(db, tenantId, assetId, options.releaseDelaySeconds)
     return 'purged'
   }
   if (!expired || asset.state === 'trashed') return undefined

@@ -6,6 +6,7 @@ import type { Credential } from '../../platform/enter.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import { getAsset, lockAsset, requireManage } from '../assets/room.ts'
+import { getVersion } from '../versions/room.ts'
 import * as rows from './sharing.sql.ts'
 
 /** Signed URLs: each acts with its maker's present rights, narrowed to one asset (R14). */
@@ -19,12 +20,7 @@ export function sharingHandlers(signing: SecretKeys) {
       requireManage(context, asset, 'assets.share')
       if (asset.state === 'trashed') throw new Problem('asset.trashed')
       if (asset.state === 'quarantined') throw new Problem('asset.quarantined')
-      if (
-        input.version !== undefined &&
-        !(await rows.versionExists(context.db, context.tenantId, asset.id, input.version))
-      ) {
-        throw new Problem('version.notFound')
-      }
+      if (input.version !== undefined) await getVersion(context, asset.id, input.version)
       const expiresAt = new Date(Math.floor(context.now.getTime() / 1000) * 1000 + input.expiresInSeconds * 1000)
       const url = signUrl(
         {

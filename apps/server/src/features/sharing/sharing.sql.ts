@@ -32,14 +32,3 @@ export async function raiseEpoch(db: Db, tenantId: string, assetId: string): Pro
     .execute()
   await db.deleteFrom('signed_url').where('tenant_id', '=', tenantId).where('asset_id', '=', assetId).execute()
 }
-
-export async function versionExists(db: Db, tenantId: string, assetId: string, n: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('version')
-    .select('n')
-    .where('tenant_id', '=', tenantId)
-    .where('asset_id', '=', assetId)
-    .where('n', '=', n)
-    .executeTakeFirst()
-  return row !== undefined
-}

@@ -1,5 +1,5 @@
 import type { Output } from '@stowage/contract'
-import { newUuid, toId } from '../../domain/id.ts'
+import { toId } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
@@ -55,7 +55,7 @@ export function versionHandlers(options: { releaseDelaySeconds: number }) {
       const n = asset.last_n + 1
       await rows.repeatVersion(context.db, from, n, context)
       await rows.shareCopies(context.db, from)
-      await recordUsage(context.db, context.tenantId, newUuid(), { bytes: from.size_bytes, files: 0, storedBytes: 0 })
+      await recordUsage(context.db, context.tenantId, { bytes: from.size_bytes, files: 0, storedBytes: 0 })
       const { media_type, size_bytes, sha256, name } = from
       await updateAsset(
         context.db,
@@ -104,10 +104,11 @@ async function remove(
 ): Promise<void> {
   if (versions.length === 0) return
   const freed = await removeVersions(db, tenantId, assetId, versions, releaseDelaySeconds)
-  await recordUsage(db, tenantId, newUuid(), { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
+  await recordUsage(db, tenantId, { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
 }
 
-async function getVersion(context: Context, assetId: string, n: number): Promise<rows.VersionRow> {
+/** @throws Problem `version.notFound` */
+export async function getVersion(context: Context, assetId: string, n: number): Promise<rows.VersionRow> {
   const version = await rows.findVersion(context.db, context.tenantId, assetId, n)
   if (!version) throw new Problem('version.notFound')
   return version
