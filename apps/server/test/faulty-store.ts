@@ -30,6 +30,7 @@ export function faultyStore(inner: ObjectStore, plan: FaultPlan): ObjectStore {
     return result
   }
   return {
+    ...inner,
     capabilities: inner.capabilities,
     put: async (key, body, options = {}) => {
       const fault = plan.put

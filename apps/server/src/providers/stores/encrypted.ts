@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { pipeline, type Readable } from 'node:stream'
 import { untilAborted } from './abort.ts'
 import { checkRange, type Span, spanOf } from './byte-range.ts'
+import { NO_CAPABILITIES, noExtras } from './extras.ts'
 import type { DataKeyWrapper } from './keyring.ts'
 import {
   type ByteRange,
@@ -36,11 +37,19 @@ import { openingStream, sealingStream } from './sealed-streams.ts'
  * they throw `unsupported`. Ranges read only the chunks they touch. The size that comes with a range follows from the
  * stored size and is authenticated only by a read that reaches the end; a range past the end is refused only after the
  * end was authenticated.
+ *
+ * Nobody but us reads or writes such bytes, and none are copied under another context: what the store inside can do
+ * directly is `unsupported` here. Metadata stays away too, for it would lie in the clear beside them.
  */
 export function encrypted(inner: ObjectStore): ObjectStore {
+  const { ownDisk, conditionalCreate, storageClasses, objectLock } = inner.capabilities
   return {
-    capabilities: inner.capabilities,
-    put: (key, body, options) => put(inner, key, body, options),
+    ...noExtras,
+    capabilities: { ...NO_CAPABILITIES, ownDisk, conditionalCreate, storageClasses, objectLock },
+    setStorageClass: (key, options) => inner.setStorageClass(key, options),
+    setHold: (key, options) => inner.setHold(key, options),
+    setRetention: (key, options) => inner.setRetention(key, options),
+    put: (key, body, { metadata: _clear, contentType: _type, ...options } = {}) => put(inner, key, body, options),
     get: (key, options) => get(inner, key, options),
     head: (key, options) => inner.head(key, options),
     delete: (key, options) => inner.delete(key, options),

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { destroyOnAbort, untilAborted } from './abort.ts'
 import { chunksOf } from './body.ts'
 import { spanOf } from './byte-range.ts'
+import { NO_CAPABILITIES, noExtras } from './extras.ts'
 import {
   isCausedBy,
   type LocalFile,
@@ -68,7 +69,8 @@ export async function openLocalStore(options: { directory: string; fs?: LocalFs 
   await onDisk(fs.mkdir(tree.temporaryRoot, { mode: FOLDER_MODE, recursive: true }))
   await syncFolder(fs, root)
   return {
-    capabilities: { ownDisk: true },
+    ...noExtras,
+    capabilities: { ...NO_CAPABILITIES, ownDisk: true },
     put: (key, body, putOptions) => put(tree, key, body, putOptions),
     get: (key, getOptions) => get(tree, key, getOptions),
     head: (key, { signal } = {}) => abortable(signal, () => head(tree, key)),

@@ -1,4 +1,5 @@
 import { finished, pipeline, type Readable, Transform } from 'node:stream'
+import { aroundExtras, type ExtraVerb } from './extras.ts'
 import {
   type CallOptions,
   type ObjectStore,
@@ -8,7 +9,7 @@ import {
   type StoreErrorKind,
 } from './port.ts'
 
-export type StoreVerb = 'put' | 'get' | 'head' | 'delete' | 'abandon' | 'list'
+export type StoreVerb = 'put' | 'get' | 'head' | 'delete' | 'abandon' | 'list' | ExtraVerb
 
 /** What one operation on a store came to. */
 export interface StoreObservation {
@@ -44,6 +45,7 @@ export function measured(inner: ObjectStore, measuring: Measuring): ObjectStore 
     return observed(begin(measuring, verb, key, options), options?.signal, work)
   }
   return {
+    ...aroundExtras(inner, (verb, key, options, work) => call(verb, key, options, () => work(options))),
     capabilities: inner.capabilities,
     put: (key, body, options) => put(inner, begin(measuring, 'put', key, options), key, body, options),
     get: async (key, options) => {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { destroyOnAbort } from './abort.ts'
 import { chunksOf } from './body.ts'
 import { spanOf } from './byte-range.ts'
+import { NO_CAPABILITIES, noExtras } from './extras.ts'
 import { limitOf } from './paging.ts'
 import {
   type GetOptions,
@@ -28,7 +29,8 @@ interface Contents {
 export function createMemoryStore(): ObjectStore {
   const contents: Contents = { objects: new Map(), unfinished: new Map(), writes: 0 }
   return {
-    capabilities: { ownDisk: false },
+    ...noExtras,
+    capabilities: NO_CAPABILITIES,
     put: (key, body, options) => put(contents, key, body, options),
     get: async (key, options) => get(contents, key, options),
     head: async (key, options) => {

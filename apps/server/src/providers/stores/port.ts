@@ -16,7 +16,7 @@ import type { DataKeyWrapper } from './keyring.ts'
  *
  * Every store and every decorator passes the one suite in conformance.ts.
  */
-export interface ObjectStore {
+export interface ObjectStore extends StoreExtras {
   readonly capabilities: StoreCapabilities
 
   /**
@@ -80,15 +80,91 @@ export interface ObjectStore {
 
 export type StoreKey = string
 
-/** What a store can do beyond the port's MUSTs; asked by callers, never assumed. */
+/**
+ * What only some stores can do. `capabilities` says which: callers ask it and never assume. An operation that a store
+ * does not have MUST reject with `unsupported`, as MUST an option that it cannot keep (a storage class it does not
+ * know, a retention mode it has not).
+ *
+ * Presigned requests are made without asking the store. One that is used MUST be refused by the store itself when it
+ * is late, or differs in anything that was stated: method, key, size, hash, type. None may carry the checksum of an
+ * empty body, and none outlives `MAX_PRESIGN_SECONDS`.
+ */
+export interface StoreExtras {
+  /**
+   * Copies an object inside the store, of any size, without its bytes passing through us (`serverCopy`).
+   *
+   * MUST be atomic, refuse an existing target with `exists` and take all of one source, never a mix of two.
+   *
+   * @throws StoreError `notFound` | `exists` | `denied` | `throttled` | `unavailable`
+   */
+  copy(key: StoreKey, options: CopyOptions): Promise<PutReceipt>
+
+  /** A request that reads one object (`presignedGet`). */
+  presignGet(key: StoreKey, options: PresignGetOptions): Promise<SignedRequest>
+
+  /** A request that stores one object of exactly this size, and of this hash if one is named (`presignedPut`). */
+  presignPut(key: StoreKey, options: PresignPutOptions): Promise<SignedRequest>
+
+  /**
+   * A form that stores one object under a key that begins with `key` (`presignedPost`); the field `key` is filled in
+   * as `key` followed by `content`. The file is the form's last field, `file`.
+   */
+  presignPost(key: StoreKey, options: PresignPostOptions): Promise<SignedForm>
+
+  /**
+   * Begins an object that is sent in parts, which its writers send by presigned requests (`presignedParts`).
+   *
+   * @returns the reference by which the other three know it; `abandon` ends it
+   */
+  startParts(key: StoreKey, options: StartPartsOptions): Promise<string>
+  presignPart(key: StoreKey, options: PresignPartOptions): Promise<SignedRequest>
+  /** The parts that have arrived whole, by number. */
+  listParts(key: StoreKey, options: PartsOptions): Promise<StoredPart[]>
+  /**
+   * Joins the parts, which MUST be all that have been named and in order; atomic like `put`.
+   *
+   * @throws StoreError `badSize` when a part is missing, is another than named, or is too small; `notFound` when the
+   *   reference is not open
+   */
+  completeParts(key: StoreKey, options: CompletePartsOptions): Promise<PutReceipt>
+
+  /** Moves an object to another of `storageClasses`. */
+  setStorageClass(key: StoreKey, options: StorageClassOptions): Promise<void>
+
+  /** Puts a legal hold on an object or lifts it: while it is there the store itself refuses deletion (`objectLock`). */
+  setHold(key: StoreKey, options: HoldOptions): Promise<void>
+
+  /** Keeps an object from being deleted until a moment (`objectLock`). */
+  setRetention(key: StoreKey, options: RetentionOptions): Promise<void>
+}
+
+/** The longest that a presigned request may live, in seconds: what S3, GCS and Azure all allow. */
+export const MAX_PRESIGN_SECONDS = 604_800
+
 export interface StoreCapabilities {
   /** Where the bytes are on disks we own, so that our own encryption is on by default. */
   readonly ownDisk: boolean
+  /** Whether `exists` also holds when two writers race; without it the key is only looked for before the write. */
+  readonly conditionalCreate: boolean
+  readonly presignedGet: boolean
+  readonly presignedPut: boolean
+  readonly presignedPost: boolean
+  readonly presignedParts: boolean
+  readonly serverCopy: boolean
+  /** Besides the default one; empty for a store that has only that. */
+  readonly storageClasses: readonly string[]
+  readonly objectLock: boolean
+  /** Whether metadata and media type lie beside the bytes, so that a bucket alone can be read. */
+  readonly metadata: boolean
 }
 
 /** What every operation may be told. */
 export interface CallOptions {
   signal?: AbortSignal
+  /** Works with credentials that reach only keys beginning with this, and staged ones, where the store can narrow them. */
+  within?: string
+  /** The organization it is done for: needed by stores that keep organizations apart themselves, such as `database`. */
+  tenantId?: string
   /** The request that this is done for; for logs alone. */
   requestId?: string
   /** Which try this is, counted from 1 by `retrying`; for logs alone. */
@@ -102,6 +178,97 @@ export interface PutOptions extends CallOptions {
   context?: string
   /** Wraps the copy's data key: its isolation scope's keys. Needed by `encrypted`, ignored by plain stores. */
   keys?: DataKeyWrapper
+  /** Kept beside the bytes by stores with `metadata`, ignored by others. Names are lower case, values any text. */
+  metadata?: Readonly<Record<string, string>>
+  /** Media type, likewise. */
+  contentType?: string
+  storageClass?: string
+}
+
+export interface CopyOptions extends CallOptions {
+  to: StoreKey
+  sizeBytes: number
+  metadata?: Readonly<Record<string, string>>
+  contentType?: string
+  storageClass?: string
+}
+
+export interface PresignOptions extends CallOptions {
+  expiresInSeconds: number
+}
+
+export interface PresignGetOptions extends PresignOptions {
+  /** Sent back as `Content-Disposition`, `Content-Type` and `Cache-Control`. */
+  contentDisposition?: string
+  contentType?: string
+  cacheControl?: string
+}
+
+export interface PresignPutOptions extends PresignOptions {
+  sizeBytes: number
+  /** SHA-256 in hexadecimal. */
+  sha256?: string
+  contentType?: string
+}
+
+export interface PresignPostOptions extends PresignOptions {
+  minBytes: number
+  maxBytes: number
+  /** The only media type that is taken; any if there is none. */
+  contentType?: string
+}
+
+export interface StartPartsOptions extends CallOptions {
+  contentType?: string
+}
+
+export interface PartsOptions extends CallOptions {
+  reference: string
+}
+
+export interface PresignPartOptions extends PresignOptions {
+  reference: string
+  /** 1 to 10,000. */
+  number: number
+  sizeBytes: number
+}
+
+export interface CompletePartsOptions extends PartsOptions {
+  parts: readonly StoredPart[]
+}
+
+export interface StoredPart {
+  number: number
+  sizeBytes: number
+  etag: string
+}
+
+export interface StorageClassOptions extends CallOptions {
+  storageClass: string
+}
+
+export interface HoldOptions extends CallOptions {
+  held: boolean
+}
+
+export interface RetentionOptions extends CallOptions {
+  until: Date
+  /** `governance` may be lifted by those with the right to; `compliance` by nobody. */
+  mode: 'governance' | 'compliance'
+}
+
+/** A request to send as it is: `headers` are part of what was signed. */
+export interface SignedRequest {
+  method: 'GET' | 'PUT'
+  url: string
+  headers: Record<string, string>
+  expiresAt: Date
+}
+
+export interface SignedForm {
+  url: string
+  fields: Record<string, string>
+  expiresAt: Date
 }
 
 export interface PutReceipt {
@@ -136,6 +303,12 @@ export interface StoredInfo {
   storedBytes: number
   modifiedAt: Date
   unfinished: boolean
+  /** The rest by `head` alone, and only by stores that know it. */
+  metadata?: Record<string, string>
+  contentType?: string
+  storageClass?: string
+  held?: boolean
+  retainUntil?: Date
 }
 
 export interface ListOptions extends CallOptions {

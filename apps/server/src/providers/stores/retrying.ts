@@ -2,6 +2,7 @@ import type { Readable as Body } from 'node:stream'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { untilAborted } from './abort.ts'
+import { aroundExtras } from './extras.ts'
 import {
   type GetOptions,
   type ObjectStore,
@@ -35,6 +36,9 @@ export interface RetryPolicy {
  */
 export function retrying(inner: ObjectStore, policy: RetryPolicy): ObjectStore {
   return {
+    ...aroundExtras(inner, (_verb, _key, options, work) =>
+      retry(policy, options.signal, (attempt) => work({ ...options, attempt })),
+    ),
     capabilities: inner.capabilities,
     put: (key, body, options) => put(inner, policy, key, body, options),
     get: (key, options) => retry(policy, options?.signal, (attempt) => getStarted(inner, key, { ...options, attempt })),

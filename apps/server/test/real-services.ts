@@ -1,0 +1,15 @@
+/** Real servers that some tests speak to, by the variable that holds their address; started by scripts/services. */
+const VARIABLES = {
+  s3: 'STOWAGE_TEST_S3',
+  azure: 'STOWAGE_TEST_AZURE',
+} as const
+
+/**
+ * Where a real server is, or undefined where it was not started: those tests are left out then. With
+ * `STOWAGE_TEST_SERVICES=all`, as in CI, its absence is a failure instead.
+ */
+export function addressOf(service: keyof typeof VARIABLES): string | undefined {
+  const address = process.env[VARIABLES[service]]
+  if (!address && process.env['STOWAGE_TEST_SERVICES'] === 'all') throw new Error(`${VARIABLES[service]} is not set`)
+  return address
+}
