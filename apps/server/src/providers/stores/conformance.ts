@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Bench, benchOver, digest, type StoreUnderTest } from './conformance-bench.ts'
+import { describeExtras } from './conformance-extras.ts'
 import { describeWrites } from './conformance-writes.ts'
 import type { PutReceipt } from './port.ts'
 
@@ -28,6 +29,7 @@ export function describeObjectStore(name: string, open: () => Promise<StoreUnder
     describeDeletion(bench)
     describeListing(bench)
     describeHandles(bench)
+    describeExtras(bench)
   })
 }
 
