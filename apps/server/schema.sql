@@ -142,6 +142,17 @@ CREATE TABLE stowage.audit_person (
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE stowage.chunk (
+  tenant_id uuid NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  put_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+  n integer DEFAULT 0 NOT NULL,
+  bytes bytea NOT NULL,
+  chunks_of uuid,
+  size_bytes bigint,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE stowage.copy (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -160,6 +171,9 @@ CREATE TABLE stowage.copy (
   epoch integer DEFAULT 0 NOT NULL,
   writable_until timestamp(3) with time zone,
   due_at timestamp(3) with time zone,
+  wanted_in text,
+  away boolean DEFAULT false NOT NULL,
+  wanted_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
@@ -223,6 +237,8 @@ CREATE TABLE stowage.organization (
   quota_bytes bigint,
   quota_files bigint,
   keep_versions integer,
+  store_id text,
+  second_store_id text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
@@ -264,11 +280,43 @@ CREATE TABLE stowage.signed_url (
   expires_at timestamp(3) with time zone NOT NULL
 );
 
-CREATE TABLE stowage.small_bytes (
+CREATE TABLE stowage.staged_part (
   tenant_id uuid NOT NULL,
+  upload_id uuid NOT NULL,
+  number integer NOT NULL,
   copy_id uuid NOT NULL,
-  key text NOT NULL,
-  bytes bytea NOT NULL,
+  offset_bytes bigint NOT NULL,
+  size_bytes bigint NOT NULL,
+  etag text NOT NULL
+);
+
+CREATE TABLE stowage.staged_upload (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  strategy text NOT NULL,
+  state text DEFAULT 'open'::text NOT NULL,
+  principal_id uuid NOT NULL,
+  key_id uuid,
+  platform boolean NOT NULL,
+  rank integer NOT NULL,
+  scopes text[],
+  fields jsonb NOT NULL,
+  asset_id uuid,
+  size_bytes bigint,
+  media_type text,
+  part_bytes bigint,
+  store_id text NOT NULL,
+  scope text NOT NULL,
+  prefix text NOT NULL,
+  copy_id uuid,
+  reference text,
+  made_asset_id uuid,
+  problem jsonb,
+  writer uuid,
+  writer_until timestamp(3) with time zone,
+  attempts integer DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
@@ -300,10 +348,11 @@ CREATE TABLE stowage.team_member (
 CREATE TABLE stowage.upload (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
-  copy_id uuid NOT NULL,
+  copy_id uuid,
   asset_id uuid,
   principal_id uuid NOT NULL,
   reserved_bytes bigint NOT NULL,
+  reserved_files integer NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   lease_until timestamp(3) with time zone NOT NULL
 );
@@ -376,13 +425,13 @@ ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_pkey PRIMARY KEY (ten
 
 ALTER TABLE stowage.audit_person ADD CONSTRAINT audit_person_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE stowage.chunk ADD CONSTRAINT chunk_pkey PRIMARY KEY (tenant_id, key, put_id, n);
+
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_check CHECK ((((state)::text <> 'live'::text) OR (sha256 IS NOT NULL)));
 
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
-
-ALTER TABLE stowage.copy ADD CONSTRAINT copy_tenant_id_store_id_key_key UNIQUE (tenant_id, store_id, key);
 
 ALTER TABLE stowage.credential ADD CONSTRAINT credential_hash_check CHECK ((length(hash) = 32));
 
@@ -444,9 +493,15 @@ ALTER TABLE stowage.signed_url ADD CONSTRAINT signed_url_max_uses_check CHECK ((
 
 ALTER TABLE stowage.signed_url ADD CONSTRAINT signed_url_pkey PRIMARY KEY (tenant_id, id);
 
-ALTER TABLE stowage.small_bytes ADD CONSTRAINT small_bytes_pkey PRIMARY KEY (tenant_id, copy_id);
+ALTER TABLE stowage.staged_part ADD CONSTRAINT staged_part_pkey PRIMARY KEY (tenant_id, upload_id, number);
 
-ALTER TABLE stowage.small_bytes ADD CONSTRAINT small_bytes_tenant_id_key_key UNIQUE (tenant_id, key);
+ALTER TABLE stowage.staged_part ADD CONSTRAINT staged_part_tenant_id_upload_id_fkey FOREIGN KEY (tenant_id, upload_id) REFERENCES stowage.staged_upload(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE stowage.staged_upload ADD CONSTRAINT staged_upload_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.staged_upload ADD CONSTRAINT staged_upload_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completing'::text, 'done'::text, 'failed'::text])));
+
+ALTER TABLE stowage.staged_upload ADD CONSTRAINT staged_upload_strategy_check CHECK ((strategy = ANY (ARRAY['single-put'::text, 'post-policy'::text, 'multipart'::text, 'resumable'::text])));
 
 ALTER TABLE stowage.step ADD CONSTRAINT step_pkey PRIMARY KEY (tenant_id, asset_id, n, name);
 
@@ -512,6 +567,8 @@ CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE ((state)
 
 CREATE INDEX copy_tenant_id_sha256_scope_idx ON stowage.copy USING btree (tenant_id, sha256, scope) WHERE ((state)::text = 'live'::text);
 
+CREATE INDEX copy_wanted_at_idx ON stowage.copy USING btree (wanted_at) WHERE ((wanted_in IS NOT NULL) AND ((state)::text = 'live'::text));
+
 CREATE INDEX credential_tenant_id_key_id_idx ON stowage.credential USING btree (tenant_id, key_id);
 
 CREATE INDEX idempotency_expires_at_idx ON stowage.idempotency USING btree (expires_at);
@@ -520,11 +577,15 @@ CREATE INDEX scope_key_master_id_idx ON stowage.scope_key USING btree (master_id
 
 CREATE INDEX signed_url_expires_at_idx ON stowage.signed_url USING btree (expires_at);
 
+CREATE INDEX staged_upload_due_at_idx ON stowage.staged_upload USING btree (due_at);
+
 CREATE INDEX step_due_at_idx ON stowage.step USING btree (due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX upload_tenant_id_copy_id_idx ON stowage.upload USING btree (tenant_id, copy_id);
 
 CREATE INDEX version_tenant_id_sha256_scope_idx ON stowage.version USING btree (tenant_id, sha256, scope);
+
+CREATE UNIQUE INDEX copy_tenant_id_store_id_key_idx ON stowage.copy USING btree (tenant_id, store_id, key) WHERE ((state)::text <> 'gone'::text);
 
 -- Row-level security
 
@@ -559,6 +620,10 @@ ALTER TABLE stowage.audit_event FORCE ROW LEVEL SECURITY;
 ALTER TABLE stowage.audit_person ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.audit_person FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.chunk ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.chunk FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.copy ENABLE ROW LEVEL SECURITY;
 
@@ -604,9 +669,13 @@ ALTER TABLE stowage.signed_url ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.signed_url FORCE ROW LEVEL SECURITY;
 
-ALTER TABLE stowage.small_bytes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stowage.staged_part ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE stowage.small_bytes FORCE ROW LEVEL SECURITY;
+ALTER TABLE stowage.staged_part FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.staged_upload ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.staged_upload FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.step ENABLE ROW LEVEL SECURITY;
 
@@ -691,6 +760,9 @@ CREATE POLICY found ON stowage.guard AS PERMISSIVE FOR INSERT TO stowage_app
 CREATE POLICY mine ON stowage.idempotency AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (principal_id = ( SELECT api.me() AS me))));
 
+CREATE POLICY mine ON stowage.staged_upload AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ((principal_id = ( SELECT api.me() AS me)) OR ( SELECT (api.rank() >= 3)))));
+
 CREATE POLICY owner_all ON stowage.api_key AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -720,6 +792,10 @@ CREATE POLICY owner_all ON stowage.audit_event AS PERMISSIVE FOR ALL TO stowage_
   WITH CHECK (true);
 
 CREATE POLICY owner_all ON stowage.audit_person AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.chunk AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
 
@@ -767,7 +843,11 @@ CREATE POLICY owner_all ON stowage.signed_url AS PERMISSIVE FOR ALL TO stowage_o
   USING (true)
   WITH CHECK (true);
 
-CREATE POLICY owner_all ON stowage.small_bytes AS PERMISSIVE FOR ALL TO stowage_owner
+CREATE POLICY owner_all ON stowage.staged_part AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.staged_upload AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
 
@@ -839,6 +919,9 @@ CREATE POLICY service ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowag
 CREATE POLICY tenant ON stowage.asset_access AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
+CREATE POLICY tenant ON stowage.chunk AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
 CREATE POLICY tenant ON stowage.copy AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
@@ -857,7 +940,7 @@ CREATE POLICY tenant ON stowage.scope_key AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY tenant ON stowage.signed_url AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
-CREATE POLICY tenant ON stowage.small_bytes AS PERMISSIVE FOR ALL TO stowage_app
+CREATE POLICY tenant ON stowage.staged_part AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY tenant ON stowage.step AS PERMISSIVE FOR ALL TO stowage_app
@@ -937,7 +1020,7 @@ begin
   elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
       values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
-    insert into stowage.small_bytes (tenant_id, copy_id, key, bytes) values (t, p_copy, p_key, p_bytes);
+    insert into stowage.chunk (tenant_id, key, bytes) values (t, p_key, p_bytes);
   else
     update stowage.copy
       set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
@@ -989,6 +1072,16 @@ CREATE OR REPLACE FUNCTION api.due_copies(p_limit integer)
 AS $function$
   select tenant_id, id from stowage.copy
   where state in ('writing', 'releasing') and due_at <= now() order by due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_staged_uploads(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id from stowage.staged_upload where due_at <= now() order by due_at limit p_limit
 $function$
 ;
 
@@ -1170,6 +1263,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.enter_upload(p_tenant uuid, p_upload uuid)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  org record;
+  u record;
+  r integer;
+begin
+  select tenant_id, slug into org from stowage.organization where tenant_id = p_tenant;
+  select * into u from stowage.staged_upload where tenant_id = p_tenant and id = p_upload;
+  if org.tenant_id is null or u.id is null then
+    e.outcome := 'upload.notFound';
+    return e;
+  end if;
+  r := u.rank;
+  if u.key_id is not null and not exists (
+    select from stowage.api_key where id = u.key_id and tenant_id in (p_tenant, '00000000-0000-0000-0000-000000000000')
+      and revoked_at is null and (expires_at is null or expires_at > now())
+  ) then
+    r := null;
+  end if;
+  if u.principal_id is distinct from u.key_id then
+    select least(r, api.role_rank(role)) into r from stowage.member
+      where tenant_id = p_tenant and id = u.principal_id and removed_at is null;
+  end if;
+  if r is null then
+    e.outcome := 'credential.invalid';
+    return e;
+  end if;
+  e := row('ok', org.tenant_id, org.slug, case when u.platform then 'platform' when u.key_id = u.principal_id then 'apiKey' else 'user' end,
+    u.principal_id, u.key_id, api.rank_role(r), r,
+    array(select a from unnest('{assets.create,assets.edit}'::text[]) a where u.scopes is null or a = any (u.scopes)), null)::api.entrance;
+  perform api.settle(e.tenant_id, e.principal_id, e.rank, null, false);
+  return e;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION api.find_organization(named text, OUT tenant_id uuid, OUT slug text)
  RETURNS record
  LANGUAGE plpgsql
@@ -1180,6 +1314,20 @@ begin
   if tenant_id is null and named ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     select o.tenant_id, o.slug into tenant_id, slug from stowage.organization o where o.tenant_id = named::uuid;
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.finish_staged(p_upload uuid, p_asset uuid, p_attempt integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update stowage.staged_upload set state = 'done', made_asset_id = p_asset, problem = null, due_at = expires_at
+    where tenant_id = api.tenant() and id = p_upload and state = 'completing' and attempts = p_attempt;
+  if not found then
+    raise exception using errcode = 'SW002', message = 'the staged upload was ended';
+  end if;
+  perform api.release_staged(p_upload);
 end $function$
 ;
 
@@ -1276,6 +1424,18 @@ begin
   get diagnostics released = row_count;
   return released;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.release_staged(p_upload uuid)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  delete from stowage.upload where tenant_id = (select api.tenant()) and id = p_upload;
+  update stowage.copy set state = 'releasing', due_at = now(), epoch = epoch + 1
+    where tenant_id = (select api.tenant()) and state = 'writing' and id in (
+      select copy_id from stowage.staged_part where tenant_id = (select api.tenant()) and upload_id = p_upload
+      union all select copy_id from stowage.staged_upload where tenant_id = (select api.tenant()) and id = p_upload)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION api.reserve(p_bytes bigint, p_files integer)
@@ -1380,7 +1540,7 @@ AS $function$
       + coalesce((select sum(u.reserved_bytes) from stowage.upload u where tenant_id = (select api.tenant())), 0),
     coalesce((select u.files from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
       + coalesce((select sum(d.files) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
-      + (select count(*) from stowage.upload u where tenant_id = (select api.tenant()) and u.asset_id is null)
+      + coalesce((select sum(u.reserved_files) from stowage.upload u where tenant_id = (select api.tenant())), 0)
 $function$
 ;
 
@@ -1451,6 +1611,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_tag TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_type TO stowage_app;
 
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.chunk TO stowage_app;
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.copy TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.idempotency TO stowage_app;
@@ -1469,7 +1631,9 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.scope_key TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.signed_url TO stowage_app;
 
-GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.small_bytes TO stowage_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.staged_part TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.staged_upload TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.step TO stowage_app;
 
@@ -1509,6 +1673,8 @@ GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_copies(p_limit integer) TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.due_staged_uploads(p_limit integer) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.enter(p_hash bytea, p_organization text, p_act_for text) TO stowage_app;
@@ -1521,6 +1687,10 @@ GRANT EXECUTE ON ROUTINE api.enter_system(p_tenant uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.enter_token(p_organization text, p_external_id text, p_email text, p_name text, p_role text, p_new_id uuid) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.enter_upload(p_tenant uuid, p_upload uuid) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.finish_staged(p_upload uuid, p_asset uuid, p_attempt integer) TO stowage_app;
+
 GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
@@ -1532,6 +1702,8 @@ GRANT EXECUTE ON ROUTINE api.rank() TO stowage_app;
 GRANT EXECUTE ON ROUTINE api.rank_role(rank integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.release_copies(p_sha256 bytea, p_scope text, p_delay interval) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.release_staged(p_upload uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.reserve(p_bytes bigint, p_files integer) TO stowage_app;
 

@@ -34,6 +34,9 @@ create table stowage.organization (
   quota_bytes bigint check (quota_bytes >= 0),
   quota_files bigint check (quota_files >= 0),
   keep_versions integer check (keep_versions > 0),
+  -- Where its new bytes go, and where a second copy of them; null for what the installation says.
+  store_id text,
+  second_store_id text,
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now()
 );

@@ -144,39 +144,103 @@ create table stowage.copy (
   epoch integer not null default 0,
   writable_until timestamptz(3),
   due_at timestamptz(3),
+  -- A store that is to have these bytes too: beside this copy, or instead of it when it lies away from home.
+  wanted_in text,
+  away boolean not null default false,
+  wanted_at timestamptz(3),
   created_at timestamptz(3) not null default now(),
   primary key (tenant_id, id),
-  unique (tenant_id, store_id, key),
   foreign key (tenant_id, sha256) references stowage.object,
   check (state <> 'live' or sha256 is not null)
 );
 create index on stowage.copy (tenant_id, sha256, scope) where state = 'live';
+-- A key is free again only when nobody can write to it any more.
+create unique index on stowage.copy (tenant_id, store_id, key) where state <> 'gone';
 create index on stowage.copy (due_at) where state in ('writing', 'releasing');
+create index on stowage.copy (wanted_at) where wanted_in is not null and state = 'live';
 
-create table stowage.small_bytes (
+-- What the `database` store keeps. The row of a key with the nil put and number 0 is its object: it holds the bytes, or
+-- names the put whose chunks 1, 2, … hold them. Chunks that no such row names are unfinished.
+create table stowage.chunk (
   tenant_id uuid not null,
-  copy_id uuid not null,
-  key text not null,
+  key text collate "C" not null,
+  put_id uuid not null default '00000000-0000-0000-0000-000000000000',
+  n integer not null default 0,
   bytes bytea not null,
+  chunks_of uuid,
+  -- Of an object in chunks.
+  size_bytes bigint,
   created_at timestamptz(3) not null default now(),
-  primary key (tenant_id, copy_id),
-  unique (tenant_id, key)
+  primary key (tenant_id, key, put_id, n)
 );
 -- The bytes are encrypted: trying to compress them only costs time.
-alter table stowage.small_bytes alter column bytes set storage external;
+alter table stowage.chunk alter column bytes set storage external;
 
+-- What a running upload has reserved of the quota. One that is staged has no copy of its own to write.
 create table stowage.upload (
   tenant_id uuid not null,
   id uuid not null,
-  copy_id uuid not null,
+  copy_id uuid,
   asset_id uuid,
   principal_id uuid not null,
   reserved_bytes bigint not null,
+  reserved_files integer not null,
   created_at timestamptz(3) not null default now(),
   lease_until timestamptz(3) not null,
   primary key (tenant_id, id)
 );
 create index on stowage.upload (tenant_id, copy_id);
+
+-- An upload whose bytes arrive before its last request: straight to a store, in parts, or resumably. They lie in copies
+-- of their own, in 'writing', until the upload is finished and a version is made of them.
+create table stowage.staged_upload (
+  tenant_id uuid not null,
+  id uuid not null,
+  strategy text not null check (strategy in ('single-put', 'post-policy', 'multipart', 'resumable')),
+  state text not null default 'open' check (state in ('open', 'completing', 'done', 'failed')),
+  -- Who began it, with what rights: it is finished with what they still have of them, never with more.
+  principal_id uuid not null,
+  key_id uuid,
+  platform boolean not null,
+  rank integer not null,
+  scopes text[],
+  fields jsonb not null,
+  asset_id uuid,
+  -- Null while a resumable upload has not said.
+  size_bytes bigint,
+  media_type text,
+  part_bytes bigint,
+  store_id text not null,
+  scope text not null,
+  -- Below it lie the staged bytes.
+  prefix text not null,
+  -- The staged copy of an upload straight to a store, and the store's own name for its parts.
+  copy_id uuid,
+  reference text,
+  made_asset_id uuid,
+  problem jsonb,
+  -- Who is sending now, and until when nobody else may.
+  writer uuid,
+  writer_until timestamptz(3),
+  attempts integer not null default 0,
+  due_at timestamptz(3) not null,
+  expires_at timestamptz(3) not null,
+  created_at timestamptz(3) not null default now(),
+  primary key (tenant_id, id)
+);
+create index on stowage.staged_upload (due_at);
+
+create table stowage.staged_part (
+  tenant_id uuid not null,
+  upload_id uuid not null,
+  number integer not null,
+  copy_id uuid not null,
+  offset_bytes bigint not null,
+  size_bytes bigint not null,
+  etag text not null,
+  primary key (tenant_id, upload_id, number),
+  foreign key (tenant_id, upload_id) references stowage.staged_upload on delete cascade
+);
 
 -- Inserted, never updated, by requests; folded into usage_total by a job.
 create table stowage.usage_delta (
@@ -234,16 +298,16 @@ create index on stowage.step (due_at) where state = 'waiting';
 do $$
 declare t text;
 begin
-  foreach t in array array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
+  foreach t in array array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'chunk', 'upload', 'staged_upload', 'staged_part', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
     execute format('alter table stowage.%I enable row level security', t);
     execute format('alter table stowage.%I force row level security', t);
   end loop;
   -- Reached through an asset, so the tenant is all that their policy says (R8).
-  foreach t in array array['object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
+  foreach t in array array['object', 'version', 'placement', 'scope_key', 'copy', 'chunk', 'upload', 'staged_part', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step'] loop
     execute format('create policy tenant on stowage.%I to stowage_app using (tenant_id = (select api.tenant()))', t);
   end loop;
 end $$;
-select api.let_owner(array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'small_bytes', 'upload', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step']);
+select api.let_owner(array['asset', 'asset_tag', 'object', 'version', 'placement', 'scope_key', 'copy', 'chunk', 'upload', 'staged_upload', 'staged_part', 'usage_delta', 'usage_total', 'asset_access', 'signed_url', 'step']);
 
 -- Tests of the caller stand inside their sub-selects: the planner then knows that they are settled once and true for
 -- most rows, and reads an index; outside, it takes them for rare and reads the whole organization.
@@ -270,6 +334,10 @@ create policy change on stowage.asset for update to stowage_app
 create policy remove on stowage.asset for delete to stowage_app
   using (tenant_id = (select api.tenant()) and (select api.only() is null)
     and ((select api.rank() >= 3) or ((select api.rank() >= 2) and owner_id = (select api.me()))));
+
+-- An upload under way is its maker's, and the admins'.
+create policy mine on stowage.staged_upload to stowage_app
+  using (tenant_id = (select api.tenant()) and (principal_id = (select api.me()) or (select api.rank() >= 3)));
 
 -- Public is the admins' to set, and the members' where the asset type's rules say so.
 create function stowage.may_publish(asset_type text) returns boolean language sql stable
@@ -307,5 +375,5 @@ create policy write on stowage.asset_tag to stowage_app
   using (tenant_id = (select api.tenant()) and (select api.rank() >= 2));
 
 grant select, insert, update, delete on stowage.asset, stowage.asset_tag, stowage.object, stowage.version, stowage.placement,
-  stowage.scope_key, stowage.copy, stowage.small_bytes, stowage.upload, stowage.usage_delta, stowage.usage_total,
+  stowage.scope_key, stowage.copy, stowage.chunk, stowage.upload, stowage.staged_upload, stowage.staged_part, stowage.usage_delta, stowage.usage_total,
   stowage.asset_access, stowage.signed_url, stowage.step to stowage_app;

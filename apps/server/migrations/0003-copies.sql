@@ -35,7 +35,7 @@ begin
   elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
       values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
-    insert into stowage.small_bytes (tenant_id, copy_id, key, bytes) values (t, p_copy, p_key, p_bytes);
+    insert into stowage.chunk (tenant_id, key, bytes) values (t, p_key, p_bytes);
   else
     update stowage.copy
       set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
@@ -136,6 +136,27 @@ begin
   end if;
 end $$;
 
+-- Ends a staged upload with the version that is made of it, in the same transaction. Refuses like api.commit_upload when
+-- it was ended, or taken up anew, since (SW002).
+create function api.finish_staged(p_upload uuid, p_asset uuid, p_attempt integer) returns void language plpgsql as $$
+begin
+  update stowage.staged_upload set state = 'done', made_asset_id = p_asset, problem = null, due_at = expires_at
+    where tenant_id = api.tenant() and id = p_upload and state = 'completing' and attempts = p_attempt;
+  if not found then
+    raise exception using errcode = 'SW002', message = 'the staged upload was ended';
+  end if;
+  perform api.release_staged(p_upload);
+end $$;
+
+-- Gives back what a staged upload holds: its reservation and its copies.
+create function api.release_staged(p_upload uuid) returns void language sql as $$
+  delete from stowage.upload where tenant_id = (select api.tenant()) and id = p_upload;
+  update stowage.copy set state = 'releasing', due_at = now(), epoch = epoch + 1
+    where tenant_id = (select api.tenant()) and state = 'writing' and id in (
+      select copy_id from stowage.staged_part where tenant_id = (select api.tenant()) and upload_id = p_upload
+      union all select copy_id from stowage.staged_upload where tenant_id = (select api.tenant()) and id = p_upload)
+$$;
+
 -- Folded totals, what was not folded yet, and what running uploads have reserved.
 create function api.used(out bytes numeric, out files bigint) language sql stable as $$
   select
@@ -144,7 +165,7 @@ create function api.used(out bytes numeric, out files bigint) language sql stabl
       + coalesce((select sum(u.reserved_bytes) from stowage.upload u where tenant_id = (select api.tenant())), 0),
     coalesce((select u.files from stowage.usage_total u where tenant_id = (select api.tenant())), 0)
       + coalesce((select sum(d.files) from stowage.usage_delta d where tenant_id = (select api.tenant())), 0)
-      + (select count(*) from stowage.upload u where tenant_id = (select api.tenant()) and u.asset_id is null)
+      + coalesce((select sum(u.reserved_files) from stowage.upload u where tenant_id = (select api.tenant())), 0)
 $$;
 
 -- Moves an organization's deltas into its total.

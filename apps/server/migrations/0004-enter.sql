@@ -164,6 +164,43 @@ begin
   return e;
 end $$;
 
+-- By a staged upload: with what its maker still has of the rights it was begun with, narrowed to uploading (R14).
+create function api.enter_upload(p_tenant uuid, p_upload uuid) returns api.entrance
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  e api.entrance;
+  org record;
+  u record;
+  r integer;
+begin
+  select tenant_id, slug into org from stowage.organization where tenant_id = p_tenant;
+  select * into u from stowage.staged_upload where tenant_id = p_tenant and id = p_upload;
+  if org.tenant_id is null or u.id is null then
+    e.outcome := 'upload.notFound';
+    return e;
+  end if;
+  r := u.rank;
+  if u.key_id is not null and not exists (
+    select from stowage.api_key where id = u.key_id and tenant_id in (p_tenant, '00000000-0000-0000-0000-000000000000')
+      and revoked_at is null and (expires_at is null or expires_at > now())
+  ) then
+    r := null;
+  end if;
+  if u.principal_id is distinct from u.key_id then
+    select least(r, api.role_rank(role)) into r from stowage.member
+      where tenant_id = p_tenant and id = u.principal_id and removed_at is null;
+  end if;
+  if r is null then
+    e.outcome := 'credential.invalid';
+    return e;
+  end if;
+  e := row('ok', org.tenant_id, org.slug, case when u.platform then 'platform' when u.key_id = u.principal_id then 'apiKey' else 'user' end,
+    u.principal_id, u.key_id, api.rank_role(r), r,
+    array(select a from unnest('{assets.create,assets.edit}'::text[]) a where u.scopes is null or a = any (u.scopes)), null)::api.entrance;
+  perform api.settle(e.tenant_id, e.principal_id, e.rank, null, false);
+  return e;
+end $$;
+
 -- Without a credential: one asset, and only if it is public.
 create function api.enter_public(p_asset uuid) returns api.entrance
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -19,6 +19,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
 $$;
 
+create function api.due_staged_uploads(p_limit integer) returns table (tenant_id uuid, id uuid)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id, id from stowage.staged_upload where due_at <= now() order by due_at limit p_limit
+$$;
+
 create function api.unsealed_tenants() returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id from stowage.organization o
@@ -45,8 +50,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 revoke execute on all functions in schema api from public;
-grant execute on function api.due_copies, api.due_assets, api.due_steps, api.unsealed_tenants, api.unfolded_tenants,
+grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.unsealed_tenants, api.unfolded_tenants,
   api.all_tenants, api.staging to stowage_sweep;
 grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
-  api.commit_copy, api.commit_upload, api.release_copies, api.reserve, api.used, api.fold_usage,
-  api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_public, api.enter_system to stowage_app;
+  api.commit_copy, api.commit_upload, api.finish_staged, api.release_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
+  api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_upload, api.enter_public, api.enter_system to stowage_app;

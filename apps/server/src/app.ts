@@ -10,7 +10,7 @@ import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
 import { sharingHandlers } from './features/sharing/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
-import { createPlacements } from './features/uploads/room.ts'
+import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
 import { inspector } from './inspector.ts'
@@ -24,7 +24,7 @@ import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
 import { createTokenReader } from './platform/tokens.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
-import { chooseLayout, openStores } from './stores.ts'
+import { chooseLayout, openStores, type Stores } from './stores.ts'
 
 const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
@@ -72,20 +72,30 @@ function createHandlers(config: Config, foundation: Foundation): Handlers {
     ...tenantHandlers,
     ...assetHandlers(config),
     ...versionHandlers(config),
+    ...stagedHandlers,
     ...sharingHandlers(foundation.urlSigning),
     ...auditHandlers(foundation.auditSigning),
   }
 }
 
-function uploadsOptions(config: Config, storeId: string) {
-  const { smallObjectBytes, maxSizeBytes, stallSeconds } = config
+/** Measured to be the best on one machine; elsewhere the database holds metadata alone, unless an operator asks. */
+const SMALL_OBJECT_BYTES = 128 * 1024
+
+function isEmbedded(config: Config): boolean {
+  return config.databaseUrl === undefined && (config.store === 'local' || config.store === 'memory')
+}
+
+function uploadsOptions(config: Config, { defaultStoreId, fallbackStoreId }: Stores) {
+  const { maxSizeBytes, stallSeconds } = config
   const layout = chooseLayout(config.layout)
   return {
-    smallObjectBytes,
+    smallObjectBytes: config.smallObjectBytes ?? (isEmbedded(config) ? SMALL_OBJECT_BYTES : 0),
     maxSizeBytes,
     stallSeconds,
     leaseSeconds: config.uploadLeaseSeconds,
-    storeId,
+    storeId: defaultStoreId,
+    secondStoreId: config.secondStore,
+    fallbackStoreId,
     layout,
     encryptSmall: config.encryption,
   }
@@ -102,14 +112,27 @@ export async function createApp(
   const pools = openPools(config, foundation, log)
   const platform = createPlatform(config, foundation, pools, metrics, log, clock)
   const { inTenant, auditTrail } = platform
-  const { stores, encryptedStores, defaultStoreId } = await openStores(config, watchStores(metrics, log))
+  const opened = await openStores(config, watchStores(metrics, log), inTenant, log)
+  const { stores, encryptedStores, isUp } = opened
   const scopeKeys = createScopeKeyring(pools.system, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
   const placements = createPlacements(pools.system)
-  const options = uploadsOptions(config, defaultStoreId)
+  const options = uploadsOptions(config, opened)
+  const uploads: Uploads = {
+    platform,
+    stores,
+    encryptedStores,
+    scopeKeys,
+    placements,
+    inspector,
+    signing: foundation.urlSigning,
+    isUp,
+    options,
+  }
   const worker: Jobs = {
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
+    uploads,
     inTenant,
     auditTrail,
     auditSigning: foundation.auditSigning,
@@ -121,11 +144,13 @@ export async function createApp(
   return {
     platform,
     handlers: createHandlers(config, foundation),
-    uploads: { platform, stores, encryptedStores, scopeKeys, placements, inspector, options },
+    storeHandlers: stagedOperations(uploads),
+    uploads,
     delivery: { platform, stores, scopeKeys, downloads },
     worker,
     metrics,
     stores,
+    storeStates: opened.states,
     pools,
     tokens: createTokenReader(config),
     urlSigning: foundation.urlSigning,

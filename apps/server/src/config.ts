@@ -60,8 +60,51 @@ export const settings = {
   },
   store: {
     env: 'STOWAGE_STORE',
-    doc: 'Where bytes lie: `local` (a folder below the data folder) or `memory` (lost at the end; for trying things out).',
-    schema: z.enum(['local', 'memory'], 'must be local or memory').default('local'),
+    doc: 'Where bytes lie: `local` (a folder below the data folder), `s3`, `gcs`, `azure`, `database`, `memory` (lost at the end; for trying things out), or one that `STOWAGE_STORES` names.',
+    schema: z.string().min(1).default('local'),
+  },
+  bucket: {
+    env: 'STOWAGE_BUCKET',
+    doc: 'The bucket, or on Azure the container, of a `STOWAGE_STORE` that is `s3`, `gcs` or `azure`. Credentials come from where its SDK looks for them.',
+    schema: text,
+  },
+  region: { env: 'STOWAGE_REGION', doc: 'The region of that bucket.', schema: text },
+  endpoint: {
+    env: 'STOWAGE_ENDPOINT',
+    doc: 'Where that store is, if not at its vendor: any server that speaks S3, for example.',
+    schema: z.url('must be a URL such as https://s3.example.com').optional(),
+  },
+  stores: {
+    env: 'STOWAGE_STORES',
+    doc: 'More stores as JSON: `{"eu": {"kind": "s3", "bucket": "files", "region": "eu-central-1"}}`. See docs/how-to/stores.md.',
+    schema: z
+      .string()
+      .transform((value, context) => {
+        try {
+          return JSON.parse(value) as unknown
+        } catch {
+          context.addIssue('must be JSON')
+          return z.NEVER
+        }
+      })
+      .pipe(
+        z.record(
+          z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a store is named by lower-case letters, digits and -'),
+          z.looseObject({ kind: z.string() }),
+        ),
+      )
+      .default({}),
+    secret: true,
+  },
+  fallbackStore: {
+    env: 'STOWAGE_FALLBACK_STORE',
+    doc: 'Where bytes go while their store is down, to be moved home later; `none` for nowhere. It must be shared when several nodes serve. Default: `local` when the store is elsewhere.',
+    schema: text,
+  },
+  secondStore: {
+    env: 'STOWAGE_SECOND_STORE',
+    doc: 'A store that gets a second copy of every new file, from which it is read when the first one is down.',
+    schema: text,
   },
   layout: {
     env: 'STOWAGE_LAYOUT',
@@ -75,8 +118,8 @@ export const settings = {
   },
   smallObjectBytes: {
     env: 'STOWAGE_SMALL_OBJECT_BYTES',
-    doc: 'Objects up to this size lie in the database, beside their rows; 0 for none.',
-    schema: count(128 * 1024),
+    doc: 'Objects up to this size lie in the database, beside their rows; 0 for none. Default: 131072 with the embedded database and the local store, else 0.',
+    schema: z.coerce.number('must be a whole number').int().nonnegative().optional(),
   },
   maxSizeBytes: { env: 'STOWAGE_MAX_SIZE_BYTES', doc: 'The largest file taken.', schema: count(50 * 1024 * 1024) },
   stallSeconds: {

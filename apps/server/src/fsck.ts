@@ -11,7 +11,6 @@ import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
 import { createScopeKeyring, type ScopeKeyring } from './platform/scope-keys.ts'
-import { openBuffer } from './providers/stores/encrypted.ts'
 import type { ObjectStore } from './providers/stores/port.ts'
 import { openStores } from './stores.ts'
 
@@ -40,8 +39,13 @@ export async function fsck(
   log: Logger,
   options: { quick: boolean },
 ): Promise<number> {
-  const { stores } = await openStores(config, () => {})
   const pool = createPool(foundation.app, 1, (error) => log.warn({ err: error }, 'a database connection was lost'))
+  const { stores } = await openStores(
+    config,
+    () => {},
+    (tenantId, work) => transaction(pool, { enter: enterSystem(tenantId) }, work),
+    log,
+  )
   const scopeKeys = createScopeKeyring(pool, foundation.masterKeys)
   try {
     const report = await withClient(foundation.owner, (owner) => inspect(owner, pool, stores, scopeKeys, options))
@@ -64,15 +68,14 @@ export async function inspect(
   let copies = 0
   for await (const copy of liveCopies(owner)) {
     copies += 1
-    const fault = await faultOf(copy, owner, pool, stores, scopeKeys, options.quick)
+    const fault = await faultOf(copy, pool, stores, scopeKeys, options.quick)
     if (fault) damaged.push(`${toId('copy', copy.id)} in ${copy.store_id} at ${copy.key}: ${fault}`)
   }
   const stray: string[] = []
-  for (const [storeId, store] of stores) stray.push(...(await strayIn(owner, storeId, store)))
-  const small = await owner.query<{ key: string }>(
-    `select s.key from stowage.small_bytes s left join stowage.copy c on c.tenant_id = s.tenant_id and c.id = s.copy_id and c.state <> 'gone' where c.id is null`,
-  )
-  stray.push(...small.rows.map((row) => `${DATABASE_STORE}: ${row.key}`))
+  for (const [storeId, store] of stores) {
+    const tenants = storeId === DATABASE_STORE ? await tenantsInDatabase(owner) : [undefined]
+    for (const tenantId of tenants) stray.push(...(await strayIn(owner, storeId, store, tenantId)))
+  }
   return { ...(await count(owner)), copies, missing: await findMissing(owner), damaged, stray }
 }
 
@@ -121,7 +124,6 @@ async function* liveCopies(owner: pg.ClientBase): AsyncGenerator<LiveCopy> {
 
 async function faultOf(
   copy: LiveCopy,
-  owner: pg.ClientBase,
   pool: pg.Pool,
   stores: ReadonlyMap<string, ObjectStore>,
   scopeKeys: ScopeKeyring,
@@ -133,22 +135,12 @@ async function faultOf(
           scopeKeys.wrapperOf(db, copy.tenant_id, copy.scope),
         )
       : undefined
+    const tenantId = copy.tenant_id
     const secret = { context: copy.id, ...(keys && { keys }), ...(copy.envelope && { envelope: copy.envelope }) }
-    if (copy.store_id === DATABASE_STORE) {
-      const { rows } = await owner.query<{ bytes: Buffer }>(
-        'select bytes from stowage.small_bytes where tenant_id = $1 and copy_id = $2',
-        [copy.tenant_id, copy.id],
-      )
-      if (!rows[0]) return 'the bytes are not there'
-      if (quick) return undefined
-      const plain =
-        keys && copy.envelope ? await openBuffer(rows[0].bytes, copy.envelope, keys, copy.id) : rows[0].bytes
-      return sameHash(copy, createHash('sha256').update(plain).digest())
-    }
     const store = stores.get(copy.store_id)
     if (!store) return 'its store is not configured'
-    if (quick) return (await store.head(copy.key)) ? undefined : 'the bytes are not there'
-    const { body } = await store.get(copy.key, secret)
+    if (quick) return (await store.head(copy.key, { tenantId })) ? undefined : 'the bytes are not there'
+    const { body } = await store.get(copy.key, { tenantId, ...secret })
     return sameHash(copy, await hashOf(body))
   } catch (error) {
     return (error as Error).message
@@ -165,15 +157,32 @@ function sameHash(copy: LiveCopy, actual: Buffer): string | undefined {
   return actual.equals(copy.sha256) ? undefined : `the bytes have the hash ${actual.toString('hex')}`
 }
 
-async function strayIn(owner: pg.ClientBase, storeId: string, store: ObjectStore): Promise<string[]> {
+/** Organizations that the database keeps bytes of: one that is gone could have left some. */
+async function tenantsInDatabase(owner: pg.ClientBase): Promise<string[]> {
+  const { rows } = await owner.query<{ tenant_id: string }>('select distinct tenant_id from stowage.chunk')
+  return rows.map((row) => row.tenant_id)
+}
+
+/** @param tenantId of the keys, in a store that keeps organizations apart */
+async function strayIn(
+  owner: pg.ClientBase,
+  storeId: string,
+  store: ObjectStore,
+  tenantId: string | undefined,
+): Promise<string[]> {
   const stray: string[] = []
   let cursor: string | undefined
   do {
-    const page = await store.list({ limit: PAGE, ...(cursor !== undefined && { cursor }) })
+    const page = await store.list({
+      limit: PAGE,
+      ...(tenantId !== undefined && { tenantId }),
+      ...(cursor !== undefined && { cursor }),
+    })
     const keys = page.items.map((item) => item.key)
     const { rows } = await owner.query<{ key: string }>(
-      `select key from stowage.copy where store_id = $1 and key = any($2::text[]) and state <> 'gone'`,
-      [storeId, keys],
+      `select key from stowage.copy where store_id = $1 and key = any($2::text[]) and state <> 'gone'
+        and ($3::uuid is null or tenant_id = $3)`,
+      [storeId, keys, tenantId ?? null],
     )
     const known = new Set(rows.map((row) => row.key))
     stray.push(

@@ -1,8 +1,15 @@
 import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { type Layout, parseLayout } from './domain/key-layout.ts'
 import { LAYOUT_PRESETS } from './domain/key-layout-presets.ts'
+import { DATABASE_STORE } from './features/uploads/room.ts'
+import { fixed, send } from './platform/database/connect.ts'
+import type { Platform } from './platform/invoke.ts'
 import { SettingsError } from './platform/settings.ts'
+import { type BreakerState, type BreakingStore, breaking } from './providers/stores/breaking.ts'
+import { openDatabaseStore } from './providers/stores/database.ts'
 import { encrypted } from './providers/stores/encrypted.ts'
 import { openLocalStore } from './providers/stores/local.ts'
 import { measured, type StoreObservation } from './providers/stores/measured.ts'
@@ -11,19 +18,132 @@ import type { ObjectStore } from './providers/stores/port.ts'
 import { retrying } from './providers/stores/retrying.ts'
 
 const RETRIES = { attempts: 4, totalMs: 10_000, baseMs: 50, maxDelayMs: 2000 }
+const BREAKER = { failures: 5, openMs: 10_000 }
+const LOCAL_STORE = 'local'
 
-/** Opens the stores that the operator configured, each behind the decorators that every store gets. */
-export async function openStores(config: Config, observe: (observation: StoreObservation) => void) {
-  const plain =
-    config.store === 'memory' ? createMemoryStore() : await openLocalStore({ directory: join(config.data, 'objects') })
-  const isEncrypted = config.encryption && plain.capabilities.ownDisk
-  const watched = retrying(measured(plain, { store: config.store, observe }), RETRIES)
-  const store = isEncrypted ? encrypted(watched) : watched
-  return {
-    stores: new Map<string, ObjectStore>([[config.store, store]]),
-    encryptedStores: new Set(isEncrypted ? [config.store] : []),
-    defaultStoreId: config.store,
+export interface Stores {
+  stores: Map<string, ObjectStore>
+  encryptedStores: ReadonlySet<string>
+  defaultStoreId: string
+  fallbackStoreId: string | undefined
+  isUp: (storeId: string) => boolean
+  states: () => Record<string, BreakerState>
+}
+
+type Observe = (observation: StoreObservation) => void
+type Open = (settings: unknown) => Promise<ObjectStore>
+
+/** A cloud's SDK is loaded only where its store is used. */
+const kinds: Record<string, Open> = {
+  s3: async (settings) => {
+    const { openS3Store, s3Settings } = await import('./providers/stores/s3.ts')
+    return openS3Store(checked(s3Settings, settings))
+  },
+  gcs: async (settings) => {
+    const { gcsSettings, openGcsStore } = await import('./providers/stores/gcs.ts')
+    return openGcsStore(checked(gcsSettings, settings))
+  },
+  azure: async (settings) => {
+    const { azureSettings, openAzureStore } = await import('./providers/stores/azure.ts')
+    return openAzureStore(checked(azureSettings, settings))
+  },
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.output<Schema> {
+  const read = schema.safeParse(settings)
+  if (read.success) return read.data
+  throw new SettingsError(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
+}
+
+/**
+ * Opens every store that the operator configured, each behind the decorators that every store gets. The local one and
+ * the database are always there: what an earlier configuration put into them stays readable.
+ *
+ * @throws SettingsError naming the store and what is wrong with its settings
+ */
+export async function openStores(
+  config: Config,
+  observe: Observe,
+  inTenant: Platform['inTenant'],
+  log: Logger,
+): Promise<Stores> {
+  const plain = new Map<string, ObjectStore>([
+    [LOCAL_STORE, await openLocalStore({ directory: join(config.data, 'objects') })],
+    [DATABASE_STORE, databaseStore(inTenant)],
+    ...(config.store === 'memory' ? [['memory', createMemoryStore()] as const] : []),
+  ])
+  for (const [storeId, settings] of configured(config)) plain.set(storeId, await openKind(storeId, settings))
+  const stores = new Map<string, ObjectStore>()
+  const guards = new Map<string, BreakingStore>()
+  const encryptedStores = new Set<string>()
+  for (const [storeId, store] of plain) {
+    const guard = breaking(retrying(measured(store, { store: storeId, observe }), RETRIES), BREAKER, (state) =>
+      log[state === 'closed' ? 'info' : 'error']({ store: storeId, state }, 'the state of a store has changed'),
+    )
+    guards.set(storeId, guard)
+    const isEncrypted = config.encryption && store.capabilities.ownDisk
+    if (isEncrypted) encryptedStores.add(storeId)
+    stores.set(storeId, isEncrypted ? encrypted(guard) : guard)
   }
+  for (const name of ['store', 'fallbackStore', 'secondStore'] as const) requireKnown(config, name, stores)
+  return {
+    stores,
+    encryptedStores,
+    defaultStoreId: config.store,
+    fallbackStoreId: fallbackOf(config),
+    isUp: (storeId) => guards.get(storeId)?.state() !== 'open',
+    states: () => Object.fromEntries([...guards].map(([storeId, guard]) => [storeId, guard.state()])),
+  }
+}
+
+/** The stores of `STOWAGE_STORES`, and the one that `STOWAGE_STORE` alone describes. */
+function configured(config: Config): [string, Record<string, unknown>][] {
+  const named = Object.entries(config.stores)
+  const { store, bucket, region, endpoint } = config
+  if (!(store in kinds) || store in config.stores) return named
+  const place = store === 'azure' ? { container: bucket } : { bucket }
+  const where = { ...(region && store === 's3' && { region }), ...(endpoint && { endpoint, pathStyle: true }) }
+  return [...named, [store, { kind: store, ...place, ...where }]]
+}
+
+async function openKind(storeId: string, { kind, ...settings }: Record<string, unknown>): Promise<ObjectStore> {
+  const open = kinds[String(kind)]
+  if (!open)
+    throw new SettingsError([`STOWAGE_STORES ${storeId}: kind must be one of ${Object.keys(kinds).join(', ')}`])
+  try {
+    return await open(settings)
+  } catch (error) {
+    throw new SettingsError([`store ${storeId}: ${(error as Error).message.replaceAll('\n', ' ')}`])
+  }
+}
+
+function requireKnown(
+  config: Config,
+  name: 'store' | 'fallbackStore' | 'secondStore',
+  stores: ReadonlyMap<string, unknown>,
+): void {
+  const storeId = config[name]
+  if (storeId === undefined || stores.has(storeId) || (name === 'fallbackStore' && storeId === 'none')) return
+  const variable = {
+    store: 'STOWAGE_STORE',
+    fallbackStore: 'STOWAGE_FALLBACK_STORE',
+    secondStore: 'STOWAGE_SECOND_STORE',
+  }
+  throw new SettingsError([
+    `${variable[name]}=${storeId}: there is no such store; there are ${[...stores.keys()].join(', ')}`,
+  ])
+}
+
+function fallbackOf(config: Config): string | undefined {
+  const storeId = config.fallbackStore ?? (config.store === 'memory' ? 'none' : LOCAL_STORE)
+  return storeId === 'none' || storeId === config.store ? undefined : storeId
+}
+
+function databaseStore(inTenant: Platform['inTenant']): ObjectStore {
+  return openDatabaseStore({
+    inTenant: (tenantId, work) =>
+      inTenant(tenantId, (db) => work((text, values) => send(db, fixed<never>(text)(...values)))),
+  })
 }
 
 /** @throws SettingsError saying what is wrong with the layout, and where */

@@ -71,7 +71,13 @@ export async function openService(
 
 /** A configuration for this process alone: a free port, a folder of its own, and what is given. */
 export function configFor(data: string, settings: Record<string, string> = {}): Config {
-  return readConfig({ STOWAGE_DATA: data, STOWAGE_HOST: '127.0.0.1', STOWAGE_PORT: '0', ...settings })
+  return readConfig({
+    STOWAGE_DATA: data,
+    STOWAGE_HOST: '127.0.0.1',
+    STOWAGE_PORT: '0',
+    STOWAGE_SMALL_OBJECT_BYTES: String(128 * 1024),
+    ...settings,
+  })
 }
 
 /** The service as a campaign runs it: on the database that DATABASE_URL names, else on an embedded one. */

@@ -3,9 +3,10 @@ import type { Operation } from './operation.ts'
 import { assetOperations } from './rooms/assets.ts'
 import { auditOperations } from './rooms/audit.ts'
 import { tenantOperations } from './rooms/tenants.ts'
+import { uploadOperations } from './rooms/uploads.ts'
 
 /** Every operation of the API, by name. */
-export const operations = { ...tenantOperations, ...assetOperations, ...auditOperations }
+export const operations = { ...tenantOperations, ...assetOperations, ...uploadOperations, ...auditOperations }
 export type Operations = typeof operations
 export type OperationName = keyof Operations
 
@@ -37,3 +38,4 @@ export {
 } from './problems.ts'
 export { generatedText, type UploadFields, uploadFields, writable } from './rooms/assets.ts'
 export { assetTypeRules } from './rooms/tenants.ts'
+export type { UploadRecord } from './rooms/uploads.ts'

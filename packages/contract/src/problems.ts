@@ -233,6 +233,33 @@ export const problems = {
     finding: text,
   }),
   'upload.lost': problem(409, 'The upload took longer than it may', 'Send the file again.'),
+  'upload.notFound': problem(404, 'There is no such upload', 'Check the id, or begin a new upload.'),
+  'upload.notOpen': problem(
+    409,
+    'The upload takes no more bytes',
+    'See its `state`; begin a new upload if it failed.',
+    {
+      state: text,
+    },
+  ),
+  'upload.expired': problem(410, 'The upload has expired', 'Begin a new upload.'),
+  'upload.incomplete': problem(409, 'Not every byte has arrived', 'Send what is missing, then complete it again.', {
+    reason: text,
+  }),
+  'upload.wrongSize': problem(400, 'This is not the size that was announced', 'Send exactly `expected` bytes.', {
+    expected: count,
+  }),
+  'upload.wrongOffset': problem(
+    409,
+    'The upload goes on at another offset',
+    'Ask for the offset and send from there.',
+    {
+      offset: count,
+    },
+  ),
+  'upload.busy': problem(423, 'Another request is sending to this upload', 'Wait a moment, then ask for the offset.', {
+    retryAfterSeconds: count,
+  }),
   'quota.exceeded': problem(
     413,
     "The organization's storage is full",

@@ -6,6 +6,8 @@ import { BlockList, isIP } from 'node:net'
  * query and is signed together with the methods, the host and the path; the key belongs to one organization.
  */
 export interface SignedUrlInput {
+  /** GET and HEAD unless it names a method that writes. */
+  method?: 'PUT' | 'POST'
   /** Scheme and authority, such as `https://assets.example`. */
   origin: string
   /** Absolute and percent-encoded, as it will stand in the request line. */
@@ -51,7 +53,7 @@ export type SignedUrlRefusal = 'malformed' | 'unknownKey' | 'tampered' | 'expire
 export const MAXIMUM_LIFETIME_SECONDS = 604_800
 
 const SCHEME = '1'
-const METHODS = ['GET', 'HEAD']
+const READING = 'GET,HEAD'
 const OWN_PARAMETERS = ['scheme', 'key', 'tenant', 'epoch', 'expires', 'ip', 'signature']
 const NAME = /^[A-Za-z][A-Za-z0-9]{0,31}$/
 const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/
@@ -69,7 +71,7 @@ export function deriveSigningKey(rootKey: Buffer, tenantId: string, keyId: strin
 }
 
 /**
- * Writes a signed URL for reading (GET and HEAD).
+ * Writes a signed URL: for reading (GET and HEAD), or for one method that writes.
  *
  * @param now the moment of signing; the URL may live seven days from it.
  * @throws RangeError for an expiry that is past or too far, an address that is none, or a parameter that may not be.
@@ -88,7 +90,8 @@ export function signUrl(input: SignedUrlInput, now: Date): string {
   }
   const { host, origin } = new URL(input.origin)
   const sorted = canonicalQuery(query)
-  const signature = sign(input.key, input.keyId, host, input.path, sorted).toString('base64url')
+  const methods = input.method ?? READING
+  const signature = sign(input.key, input.keyId, methods, host, input.path, sorted).toString('base64url')
   return `${origin}${input.path}?${sorted}&signature=${signature}`
 }
 
@@ -118,9 +121,9 @@ export function verifySignedUrl(request: SignedRequest): SignedPermission | { re
   const key = request.keyFor(tenant, keyId!)
   if (!key) return { refused: 'unknownKey' }
   const { signature: _, ...signed } = query
-  const expected = sign(key, keyId!, request.host, request.path, canonicalQuery(signed)).toString('base64url')
-  const same = timingSafeEqual(Buffer.from(expected), Buffer.from(signature!))
-  if (!same || !METHODS.includes(request.method)) return { refused: 'tampered' }
+  const methods = READING.split(',').includes(request.method) ? READING : request.method
+  const expected = sign(key, keyId!, methods, request.host, request.path, canonicalQuery(signed)).toString('base64url')
+  if (!timingSafeEqual(Buffer.from(expected), Buffer.from(signature!))) return { refused: 'tampered' }
   const lifetimeSeconds = Number(expires) - request.now.getTime() / 1000
   if (lifetimeSeconds <= 0) return { refused: 'expired' }
   if (lifetimeSeconds > MAXIMUM_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) return { refused: 'malformed' }
@@ -143,9 +146,9 @@ function canonicalQuery(query: Readonly<Record<string, string>>): string {
   return sorted.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
 }
 
-function sign(key: Buffer, keyId: string, host: string, path: string, sortedQuery: string): Buffer {
+function sign(key: Buffer, keyId: string, methods: string, host: string, path: string, sortedQuery: string): Buffer {
   // None of these can hold a line break, so no two requests give one text.
-  const text = [`stowage-${SCHEME}`, keyId, METHODS.join(','), host.toLowerCase(), path, sortedQuery].join('\n')
+  const text = [`stowage-${SCHEME}`, keyId, methods, host.toLowerCase(), path, sortedQuery].join('\n')
   return createHmac('sha256', key).update(text).digest()
 }
 

@@ -17,6 +17,8 @@ export type Credential =
       role: string | null
     }
   | { kind: 'signed'; tenantId: string; assetId: string; makerKind: string; makerId: string; epoch: number }
+  /** A staged upload, by its signed URL or by the service that finishes it. */
+  | { kind: 'upload'; tenantId: string; uploadId: string }
   | { kind: 'public'; assetId: string }
   | { kind: 'none' }
 
@@ -64,6 +66,8 @@ function callOf(credential: Exclude<Credential, { kind: 'none' }>) {
     case 'signed':
       return sql`select * from api.enter_signed(${credential.tenantId}, ${credential.assetId}, ${credential.makerKind},
         ${credential.makerId}, ${credential.epoch})`
+    case 'upload':
+      return sql`select * from api.enter_upload(${credential.tenantId}, ${credential.uploadId})`
     case 'public':
       return sql`select * from api.enter_public(${credential.assetId})`
   }

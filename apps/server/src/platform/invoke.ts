@@ -38,10 +38,22 @@ export type Handler<Name extends OperationName> = (
 ) => Promise<Output<Name> | Refusal>
 
 /** The operations whose bytes stream past `invoke`; their doors call the rooms themselves. */
-export type ByteOperation = 'assets.create' | 'versions.create' | 'assets.content'
+export type ByteOperation =
+  | 'assets.create'
+  | 'versions.create'
+  | 'assets.content'
+  | 'uploads.put'
+  | 'uploads.post'
+  | 'uploads.putPart'
+  | 'resumable.create'
+  | 'resumable.append'
+
+/** The operations that speak to a store beside their transaction; their room calls `invoke` itself. */
+export type StoreOperation = 'uploads.create' | 'uploads.signParts' | 'uploads.parts' | 'uploads.complete'
 
 /** A handler for every other row: one that is missing does not compile. */
-export type Handlers = { [Name in Exclude<OperationName, ByteOperation>]: Handler<Name> }
+export type Handlers = { [Name in Exclude<OperationName, ByteOperation | StoreOperation>]: Handler<Name> }
+export type StoreHandlers = { [Name in StoreOperation]: (call: Call) => Promise<Output<Name>> }
 
 /** One call of an operation, through whichever door it came. */
 export interface Call {

@@ -128,7 +128,7 @@ const generatedContent = z.string().min(1).max(10_000_000)
 /** A text made by a program: `POST /v1/assets` with JSON. */
 export const generatedText = uploadFields.extend({ content: generatedContent })
 
-const uploadProblems: ProblemCode[] = [
+export const uploadProblems: ProblemCode[] = [
   'request.stalled',
   'request.aborted',
   'upload.empty',

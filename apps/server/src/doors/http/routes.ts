@@ -2,7 +2,7 @@ import { fieldPlaces, getOperation, type Operation, type OperationName, operatio
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
 import { assetEtag } from '../../features/assets/room.ts'
-import { type Handler, type Handlers, invoke, type Platform } from '../../platform/invoke.ts'
+import { type Handler, type Handlers, invoke, type Platform, type StoreHandlers } from '../../platform/invoke.ts'
 import type { TokenReader } from '../../platform/tokens.ts'
 import { callOf, singleValues } from './call.ts'
 import { readCredential } from './credentials.ts'
@@ -14,6 +14,7 @@ const MAX_JSON_BYTES = 1024 * 1024
 export interface Door {
   platform: Platform
   handlers: Handlers
+  storeHandlers: StoreHandlers
   tokens: TokenReader | undefined
   publicUrl: string | undefined
 }
@@ -44,8 +45,9 @@ export function routePath(row: Operation): string {
 async function answer(door: Door, name: OperationName, row: Operation, request: FastifyRequest, reply: FastifyReply) {
   const credential = await readCredential(request, door.tokens)
   const call = callOf(request, door.publicUrl, credential, inputOf(row, request))
+  const own = door.storeHandlers[name as keyof StoreHandlers]
   const handler = door.handlers[name as keyof Handlers] as Handler<OperationName>
-  const result = await invoke<OperationName>(door.platform, name, call, handler)
+  const result = own ? await own(call) : await invoke<OperationName>(door.platform, name, call, handler)
   reply.code(row.status)
   if (row.status === 204 || result === undefined) return reply.code(204).send()
   const etag = etagOf(name, result)

@@ -21,6 +21,7 @@ import { sendProblem } from './call.ts'
 import { addContentRoute } from './content.ts'
 import { addRoutes, type Door } from './routes.ts'
 import { addServiceRoutes } from './service-routes.ts'
+import { addStagedRoutes } from './staged.ts'
 import { addUploadRoutes } from './uploads.ts'
 
 export interface HttpApp extends Omit<Door, 'publicUrl'> {
@@ -95,6 +96,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   const door: Door = { ...app, publicUrl: options.publicUrl }
   addRoutes(server, door)
   addUploadRoutes(server, door, app.uploads)
+  addStagedRoutes(server, door, app.uploads)
   addContentRoute(server, door, app.delivery, app.urlSigning)
   addServiceRoutes(server, app.metrics, app.pools)
   return server

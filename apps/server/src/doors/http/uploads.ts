@@ -18,21 +18,20 @@ const MAX_FIELD_BYTES = 64 * 1024
 const MAX_FIELDS = 40
 const MAX_TEXT_BYTES = 16 * 1024 * 1024
 const UNLIMITED = Number.MAX_SAFE_INTEGER
+export const FORM_LIMITS = {
+  fieldSize: MAX_FIELD_BYTES,
+  fields: MAX_FIELDS,
+  files: 1,
+  parts: MAX_FIELDS + 1,
+  fileSize: UNLIMITED,
+  headerPairs: 50,
+}
 
 /** The routes whose body is a file: as a form, as it is, or (assets only) as JSON with a generated text. */
 export function addUploadRoutes(server: FastifyInstance, door: Door, uploads: Uploads): void {
   server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    await scope.register(multipart, {
-      limits: {
-        fieldSize: MAX_FIELD_BYTES,
-        fields: MAX_FIELDS,
-        files: 1,
-        parts: MAX_FIELDS + 1,
-        fileSize: UNLIMITED,
-        headerPairs: 50,
-      },
-    })
+    await scope.register(multipart, { limits: FORM_LIMITS })
     // The body stays a stream: it is read, once, by the room.
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     for (const operation of ['assets.create', 'versions.create'] as const) {
@@ -153,7 +152,7 @@ async function readForm(
 
 type Parts = AsyncIterator<Multipart>
 
-async function nextPart(parts: Parts): Promise<Multipart | undefined> {
+export async function nextPart(parts: Parts): Promise<Multipart | undefined> {
   try {
     const next = await parts.next()
     return next.done ? undefined : next.value
@@ -195,13 +194,13 @@ async function readLate(
   return Object.fromEntries(Object.entries(all).filter(([field]) => !(field in before)))
 }
 
-function sizeOf(request: FastifyRequest): number | undefined {
+export function sizeOf(request: FastifyRequest): number | undefined {
   const length = request.headers['content-length']
   return length === undefined ? undefined : Number(length)
 }
 
 /** RFC 9530: `Repr-Digest` or `Content-Digest`; an upload is one representation sent whole, so both say the same. */
-function digestOf(request: FastifyRequest): string | undefined {
+export function digestOf(request: FastifyRequest): string | undefined {
   const header = headerOf(request, 'repr-digest') ?? headerOf(request, 'content-digest')
   if (header === undefined) return undefined
   const read = parseDigestField(header)

@@ -6,6 +6,7 @@ import { lockAssetRow } from '../../features/assets/room.ts'
 import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
+import { expireStaged, finishStaged, type Uploads } from '../../features/uploads/room.ts'
 import { pruneByRule } from '../../features/versions/room.ts'
 import { type AuditTrail, auditOutcome } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
@@ -15,6 +16,7 @@ import type { SecretKeys } from '../../platform/secrets.ts'
 export interface Jobs {
   sweep: pg.Pool
   reaper: Reaper
+  uploads: Uploads
   inTenant: <Result>(tenantId: string, work: (db: Db) => Promise<Result>) => Promise<Result>
   auditTrail: AuditTrail
   auditSigning: SecretKeys
@@ -64,6 +66,15 @@ export const jobs = {
     return countDone(worker, 'tidy', tenants, ({ all_tenants: tenantId }) =>
       worker.inTenant(tenantId, (db) => tidy(db, tenantId)),
     )
+  },
+  staged: async (worker: Jobs): Promise<number> => {
+    const text = 'select * from api.due_staged_uploads($1)'
+    const found = await find<{ tenant_id: string; id: string }>(worker, text, [AT_ONCE])
+    return countDone(worker, 'staged', found, async ({ tenant_id: tenantId, id }) => {
+      if (await expireStaged(worker.uploads, tenantId, id)) return true
+      const finished = await finishStaged(worker.uploads, tenantId, id, worker.log)
+      return finished === 'done' || finished === 'failed'
+    })
   },
   steps: async (worker: Jobs): Promise<number> => {
     const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [AT_ONCE])

@@ -7,9 +7,11 @@ import { type JobName, type Jobs, jobs } from './jobs.ts'
 
 const SCHEMA = 'pgboss'
 const EVERY_MINUTE = '* * * * *'
-const STEP_POLL_MS = 1000
+const POLL_MS = 500
 
-const scheduled = Object.keys(jobs).filter((name) => name !== 'steps') as JobName[]
+/** What somebody waits for: this process looks for it all the time. */
+const POLLED = ['steps', 'staged'] as const satisfies readonly JobName[]
+const scheduled = Object.keys(jobs).filter((name) => !POLLED.includes(name as 'steps')) as JobName[]
 
 /** Makes the queue's tables and schedules, as the owner; at work it is the sweeper's role, which owns nothing. */
 export async function prepareSchedule(owner: Connection): Promise<void> {
@@ -49,22 +51,29 @@ export async function startWorker(worker: Jobs, sweep: Connection, log: Logger):
   boss.on('error', (error) => log.warn({ err: error }, 'the schedule had to wait'))
   await boss.start()
   for (const name of scheduled) await boss.work(name, { pollingIntervalSeconds: 5 }, () => jobs[name](worker))
+  const stops = POLLED.map((name) => poll(() => jobs[name](worker), log))
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()))
+    await boss.stop({ graceful: true, timeout: 5000, close: true })
+  }
+}
+
+/** Runs a job again and again, with a pause between. @returns waits for the run under way, and begins no other */
+function poll(job: () => Promise<unknown>, log: Logger): () => Promise<void> {
   let stopped = false
-  let polling: Promise<unknown> = Promise.resolve()
-  const poll = () => {
+  let running: Promise<unknown> = Promise.resolve()
+  const run = () => {
     if (stopped) return
-    polling = jobs
-      .steps(worker)
-      .catch((error) => log.warn({ err: error }, 'steps could not be looked for'))
+    running = job()
+      .catch((error) => log.warn({ err: error }, 'work could not be looked for'))
       .finally(() => {
-        timer = setTimeout(poll, STEP_POLL_MS)
+        timer = setTimeout(run, POLL_MS)
       })
   }
-  let timer = setTimeout(poll, STEP_POLL_MS)
+  let timer = setTimeout(run, POLL_MS)
   return async () => {
     stopped = true
     clearTimeout(timer)
-    await polling
-    await boss.stop({ graceful: true, timeout: 5000, close: true })
+    await running
   }
 }

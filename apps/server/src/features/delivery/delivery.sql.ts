@@ -45,7 +45,8 @@ const FIND_CONTENT = fixed<Placed>(`
       order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
       limit 1
     ) c on true
-    left join small_bytes small on small.tenant_id = a.tenant_id and small.copy_id = c.id
+    left join chunk small on c.store_id = 'database' and small.tenant_id = a.tenant_id and small.key = c.key
+      and small.put_id = '00000000-0000-0000-0000-000000000000' and small.n = 0 and small.chunks_of is null
   where a.tenant_id = (select api.tenant()) and a.id = $1`)
 
 /**

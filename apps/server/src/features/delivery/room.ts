@@ -11,7 +11,6 @@ import { openBuffer } from '../../providers/stores/encrypted.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import { type ByteRange, type ObjectStore, StoreError } from '../../providers/stores/port.ts'
 import { noteOthersPrivate } from '../assets/room.ts'
-import { DATABASE_STORE } from '../uploads/room.ts'
 import { refuseUnreadable } from './delivery.rules.ts'
 import { assetExists, findContent, type Placed } from './delivery.sql.ts'
 import type { DownloadCounter } from './downloads.ts'
@@ -109,7 +108,7 @@ async function openContent(
 ): Promise<Readable | Buffer> {
   const { delivery, found } = source
   try {
-    if (found.store_id === DATABASE_STORE) return await smallContent(source, range)
+    if (found.base64 !== null) return await smallContent(source, found.base64, range)
     return await openCopy(source, found, range, signal)
   } catch (error) {
     // The copy was released since it was looked up; another one may be live now.
@@ -123,9 +122,8 @@ function rethrow(error: unknown): never {
   throw storeProblem(error)
 }
 
-async function smallContent({ found, keys }: Source, range: ByteRange | undefined): Promise<Buffer> {
-  if (found.base64 === null) throw new StoreError('notFound', `copy ${found.copy_id} has no bytes`)
-  const bytes = Buffer.from(found.base64, 'base64')
+async function smallContent({ found, keys }: Source, base64: string, range: ByteRange | undefined): Promise<Buffer> {
+  const bytes = Buffer.from(base64, 'base64')
   if (keys && found.envelope) return openBuffer(bytes, found.envelope, keys, found.copy_id as string, range)
   return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
 }
@@ -140,6 +138,7 @@ async function openCopy(
   if (!store) throw new StoreError('unavailable', `the store ${found.store_id} is not configured`)
   const { body } = await store.get(found.key as string, {
     signal,
+    tenantId: source.tenantId,
     requestId: source.requestId,
     context: found.copy_id as string,
     ...(range && { range }),

@@ -1,10 +1,11 @@
 import { newUuid, toUuid } from '../../domain/id.ts'
 import { permits, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
-import { deriveSigningKey, type SignedUrlRefusal, signUrl, verifySignedUrl } from '../../domain/signed-url.ts'
+import { deriveSigningKey, signUrl } from '../../domain/signed-url.ts'
 import type { Credential } from '../../platform/enter.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
+import { openSignedRequest } from '../../platform/signed-request.ts'
 import { getAsset, lockAsset, requireManage } from '../assets/room.ts'
 import { getVersion } from '../versions/room.ts'
 import * as rows from './sharing.sql.ts'
@@ -71,14 +72,6 @@ async function countUses(context: Context, assetId: string, maxUses: number, exp
   return id
 }
 
-const refusals = {
-  malformed: 'signedUrl.malformed',
-  unknownKey: 'signedUrl.tampered',
-  tampered: 'signedUrl.tampered',
-  expired: 'signedUrl.expired',
-  wrongAddress: 'signedUrl.wrongAddress',
-} as const satisfies Record<SignedUrlRefusal, string>
-
 /** What a signed request may, once its signature has been checked. */
 export interface SignedAccess {
   credential: Credential
@@ -93,27 +86,20 @@ export function openSignedUrl(
   request: { method: string; host: string; path: string; query: string; clientIp: string; assetId: string },
   now: Date,
 ): SignedAccess {
-  const verified = verifySignedUrl({
-    ...request,
-    now,
-    keyFor: (tenantId, keyId) => {
-      const secret = signing.find(keyId)
-      return secret && deriveSigningKey(secret, tenantId, keyId)
-    },
-  })
-  if (!('ok' in verified)) throw new Problem(refusals[verified.refused])
+  const { assetId, ...signed } = request
+  const verified = openSignedRequest(signing, { ...signed, now })
   const { maker = '', use, version, disposition } = verified.parameters
   const [makerKind = '', makerId = ''] = maker.split('.')
   return {
     credential: {
       kind: 'signed',
       tenantId: verified.tenantId,
-      assetId: toUuid(request.assetId),
+      assetId: toUuid(assetId),
       makerKind,
       makerId,
       epoch: verified.epoch,
     },
-    input: { assetId: request.assetId, ...(version && { version }), ...(disposition && { disposition }) },
+    input: { assetId, ...(version && { version }), ...(disposition && { disposition }) },
     admit: use === undefined ? undefined : takeUse(use),
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
+import { StoreError } from '../../providers/stores/port.ts'
 
 /** A body whose first bytes have been read: all of them when it is short. */
 export type Opened = { complete: true; bytes: Buffer } | { complete: false; head: Buffer; rest: AsyncIterator<Buffer> }
@@ -78,7 +79,8 @@ export async function* steady(body: Readable, limitSeconds: number): AsyncGenera
       yield next.value
     }
   } catch (error) {
-    throw error instanceof Problem ? error : connectionLost(error)
+    // A staged body comes from a store.
+    throw error instanceof Problem || error instanceof StoreError ? error : connectionLost(error)
   } finally {
     clearTimeout(timer)
   }

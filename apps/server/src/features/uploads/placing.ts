@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import type pg from 'pg'
 import { toId } from '../../domain/id.ts'
-import { type Layout, storeKey } from '../../domain/key-layout.ts'
+import { isolationPrefix, type Layout, type NoKey, storeKey } from '../../domain/key-layout.ts'
+import type { KeyValues } from '../../domain/key-template.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import { transaction } from '../../platform/database/transaction.ts'
@@ -14,6 +16,8 @@ export const DATABASE_STORE = 'database'
 export interface Destination {
   storeId: string
   layout: Layout
+  /** A place that readers turn to last: one to fall back to, or for second copies. */
+  reserve?: boolean
 }
 
 /** A place among an organization's placements, found or made once and remembered. */
@@ -23,15 +27,18 @@ export interface Placements {
 
 const MAX_KNOWN = 50_000
 
-/** A new placement ranks before the older ones: readers prefer the copies that were asked for last. */
+/**
+ * A new placement ranks before the older ones, because readers prefer the copies that were asked for last; one of a
+ * reserve ranks after them.
+ */
 export function createPlacements(systemPool: pg.Pool): Placements {
   const known = new Map<string, string>()
   return {
-    async idOf(db, tenantId, { storeId, layout }) {
+    async idOf(db, tenantId, { storeId, layout, reserve = false }) {
       const name = `${tenantId} ${storeId} ${layout.name} ${layout.isolation.scope}`
       const remembered = known.get(name)
       if (remembered) return remembered
-      const wanted = { storeId, layoutName: layout.name, scopeKind: layout.isolation.scope }
+      const wanted = { storeId, layoutName: layout.name, scopeKind: layout.isolation.scope, reserve }
       const id = (await findPlacement(db, tenantId, wanted)) ?? (await makePlacement(systemPool, tenantId, wanted))
       if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
       known.set(name, id)
@@ -44,6 +51,7 @@ interface Wanted {
   storeId: string
   layoutName: string
   scopeKind: 'organization' | 'user'
+  reserve: boolean
 }
 
 async function findPlacement(db: Db, tenantId: string, wanted: Wanted): Promise<string | undefined> {
@@ -68,13 +76,15 @@ async function makePlacement(pool: pg.Pool, tenantId: string, wanted: Wanted): P
         query
           .selectFrom('placement')
           .where('tenant_id', '=', tenantId)
-          .select(({ val, fn }) => [
+          .select(({ val }) => [
             val(tenantId).$castTo<string>().as('tenant_id'),
             val(randomUUID()).$castTo<string>().as('id'),
             val(wanted.storeId).as('store_id'),
             val(wanted.layoutName).as('layout'),
             val(wanted.scopeKind).as('scope_kind'),
-            fn.coalesce(fn.min<number>('rank'), val(1_000_000)).as('rank'),
+            wanted.reserve
+              ? sql<number>`coalesce(max(rank) + 1, 1000000)`.as('rank')
+              : sql<number>`coalesce(min(rank) - 1, 1000000)`.as('rank'),
           ]),
       )
       .onConflict((conflict) => conflict.doNothing())
@@ -96,6 +106,8 @@ export interface KeyFacts {
   assetId: string
   copyId: string
   n: number
+  /** As the asset is called. */
+  name: string
   extension: string | undefined
   createdAt: Date
 }
@@ -106,8 +118,24 @@ export interface KeyFacts {
  * @throws Problem `request.invalid` when the layout needs a value that is not known or may not stand in a key
  */
 export function keyFor(layout: Layout, facts: KeyFacts): string {
+  const made = storeKey(layout, 'original', valuesOf(layout, facts))
+  if ('key' in made) return made.key
+  throw noKey(layout, made)
+}
+
+/** What the keys of this owner's copies begin with. @throws Problem `request.invalid` like `keyFor` */
+export function prefixFor(layout: Layout, facts: KeyFacts): string {
+  const made = isolationPrefix(layout, valuesOf(layout, facts))
+  if ('prefix' in made) return made.prefix
+  throw noKey(layout, made)
+}
+
+/** Before every key of bytes that wait to be checked; nothing else lies below it. */
+export const STAGING = 'staging/'
+
+function valuesOf(layout: Layout, facts: KeyFacts): KeyValues {
   const id = layout.keys === 'perObject' ? toId('copy', facts.copyId) : toId('asset', facts.assetId)
-  const made = storeKey(layout, 'original', {
+  return {
     org: facts.organizationSlug,
     customer: facts.organizationSlug,
     type: facts.assetType,
@@ -116,11 +144,13 @@ export function keyFor(layout: Layout, facts: KeyFacts): string {
     version: facts.n,
     ext: facts.extension,
     createdAt: facts.createdAt,
-  })
-  if ('key' in made) return made.key
+  }
+}
+
+function noKey(layout: Layout, made: NoKey): Problem {
   const reason =
     'missing' in made
       ? `the key layout ${layout.name} needs ${made.missing.join(', ')}`
       : made.refused.map((each) => `${each.value}: ${each.reason}`).join('; ')
-  throw new Problem('request.invalid', { errors: [{ field: 'assetType', reason }] })
+  return new Problem('request.invalid', { errors: [{ field: 'assetType', reason }] })
 }

@@ -18,7 +18,7 @@ import {
   updateAsset,
 } from '../assets/room.ts'
 import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tenants/room.ts'
-import type { Fields, UploadRequest, UploadsOptions } from './room.ts'
+import type { Fields, StagedSource, UploadRequest, UploadsOptions } from './room.ts'
 import { type ContentFacts, nameOf, type Owner, ownerOf, sizeLimit } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
@@ -31,6 +31,9 @@ export interface Plan {
   visibility: number
   limitBytes: number
   keepVersions: number | null
+  /** Where larger objects go, and where a second copy of them. */
+  storeId: string
+  secondStoreId: string | undefined
   /** The asset, its row locked, when this is a new version. */
   existing: LockedAsset | undefined
 }
@@ -42,7 +45,7 @@ export interface Plan {
 export async function planUpload(
   context: Context,
   input: Fields,
-  request: UploadRequest,
+  request: Pick<UploadRequest, 'generated'>,
   options: UploadsOptions,
   ahead: rows.Terms | undefined,
 ): Promise<Plan> {
@@ -69,6 +72,8 @@ export async function planUpload(
     visibility,
     limitBytes: sizeLimit(options.maxSizeBytes, terms.max_size_bytes, rules),
     keepVersions: rules.keepVersions ?? terms.keep_versions,
+    storeId: terms.store_id ?? options.storeId,
+    secondStoreId: terms.second_store_id ?? options.secondStoreId,
     existing,
   }
 }
@@ -93,6 +98,8 @@ export interface Checked {
   assetId: string
   /** The version number that the copy's key was made for, where it had to be known beforehand. */
   n: number | undefined
+  /** The upload that the bytes were staged by, which ends here. */
+  staged: StagedSource | undefined
 }
 
 const NOT_SCANNED = { status: 'not_scanned', reason: 'noScanner' }
@@ -131,6 +138,8 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
     usageId: newUuid(),
     files,
   }
+  // Its reservation ends here, so that the same bytes are not counted twice.
+  if (checked.staged) context.atCommit(rows.finishStaged(db, checked.staged, assetId))
   if (plan.existing) context.atCommit(changeAsset(context, asset))
   context.atCommit(rows.commitRows(db, version, copy, plan.existing ? undefined : asset))
   if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))

@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import type { Db } from '../../platform/database/connect.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
-import { DATABASE_STORE } from './placing.ts'
 
 /** The only place that removes bytes: what is `releasing`, and what was left in `writing` past its lease (R5). */
 export interface Reaper {
@@ -33,17 +32,13 @@ export async function reapCopy(
 ): Promise<'gone' | 'waiting' | 'notDue'> {
   const copy = await reaper.inTenant(tenantId, (db) => takeCopy(db, tenantId, copyId))
   if (!copy) return 'notDue'
-  if (copy.store_id === DATABASE_STORE) {
-    await reaper.inTenant(tenantId, (db) => deleteSmallBytes(db, tenantId, copyId))
-  } else {
-    const store = reaper.stores.get(copy.store_id)
-    if (!store) {
-      reaper.log.error({ copy: copyId, store: copy.store_id }, 'a copy cannot be removed: its store is not configured')
-      return 'waiting'
-    }
-    await store.abandon(copy.key)
-    await store.delete(copy.key)
+  const store = reaper.stores.get(copy.store_id)
+  if (!store) {
+    reaper.log.error({ copy: copyId, store: copy.store_id }, 'a copy cannot be removed: its store is not configured')
+    return 'waiting'
   }
+  await store.abandon(copy.key, { tenantId })
+  await store.delete(copy.key, { tenantId })
   return reaper.inTenant(tenantId, (db) => settle(db, tenantId, copy))
 }
 
@@ -55,10 +50,6 @@ async function takeCopy(db: Db, tenantId: string, copyId: string): Promise<DueCo
     returning id, store_id, key, state, sha256, coalesce(writable_until > now(), false) as still_writable`.execute(db)
   if (rows[0]) await db.deleteFrom('upload').where('tenant_id', '=', tenantId).where('copy_id', '=', copyId).execute()
   return rows[0]
-}
-
-async function deleteSmallBytes(db: Db, tenantId: string, copyId: string): Promise<void> {
-  await db.deleteFrom('small_bytes').where('tenant_id', '=', tenantId).where('copy_id', '=', copyId).execute()
 }
 
 async function settle(db: Db, tenantId: string, copy: DueCopy): Promise<'gone' | 'waiting'> {

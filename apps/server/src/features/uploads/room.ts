@@ -1,15 +1,11 @@
 import type { Readable } from 'node:stream'
 import type { UploadFields } from '@stowage/contract'
 import type { Layout } from '../../domain/key-layout.ts'
-import { Problem } from '../../domain/problem.ts'
 import type { Call, Platform } from '../../platform/invoke.ts'
 import type { ScopeKeyring } from '../../platform/scope-keys.ts'
+import type { SecretKeys } from '../../platform/secrets.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
-import type { Asset } from '../assets/room.ts'
-import { openBody, steady } from './body.ts'
-import { receiveLarge } from './large.ts'
 import type { Placements } from './placing.ts'
-import { receiveSmall } from './small.ts'
 
 /** What an upload may say beside its bytes; a new version says less. */
 export type Fields = UploadFields & { assetId?: string }
@@ -29,6 +25,17 @@ export interface UploadRequest {
   generated: boolean
   /** Fields that came after the file; read once the body has ended. */
   lateFields: () => Promise<Record<string, unknown>>
+  /** Where the body comes from, when it was staged. */
+  staged?: StagedSource
+}
+
+/** A staged upload whose bytes are on their way to their final place. */
+export interface StagedSource {
+  uploadId: string
+  /** Which attempt at finishing it this is: only the last one may. */
+  attempt: number
+  /** Where all of its bytes lie as one object, unencrypted: a store copies that by itself. */
+  object: { storeId: string; key: string } | undefined
 }
 
 /** Looks at the bytes: what they are, and whether opening them is safe. Given by the wiring. */
@@ -51,8 +58,12 @@ export interface UploadsOptions {
   maxSizeBytes: number
   stallSeconds: number
   leaseSeconds: number
-  /** Where larger objects go. */
+  /** Where larger objects go, unless the organization says otherwise. */
   storeId: string
+  /** Where a second copy of them goes, if anywhere. */
+  secondStoreId: string | undefined
+  /** Where they go while that store is down, if anywhere. */
+  fallbackStoreId: string | undefined
   layout: Layout
   /** Whether we encrypt what lies in the database. */
   encryptSmall: boolean
@@ -65,28 +76,15 @@ export interface Uploads {
   placements: Placements
   scopeKeys: ScopeKeyring
   inspector: Inspector
+  /** Signs the service's own URLs for uploading. */
+  signing: SecretKeys
+  /** Whether a store answers, as far as is known. */
+  isUp: (storeId: string) => boolean
   options: UploadsOptions
 }
 
-/** Enough for the detectors, whatever the threshold for small objects. */
-const HEAD_BYTES = 64 * 1024
-
-/**
- * The one way in for bytes: the first few are read, and the file goes the short way when they are all there is.
- *
- * @returns the asset, durable and readable as its policy allows
- */
-export async function receiveUpload(uploads: Uploads, request: UploadRequest): Promise<Asset> {
-  const { options } = uploads
-  if (request.sizeBytes !== undefined && request.sizeBytes > options.maxSizeBytes) {
-    throw new Problem('upload.tooLarge', { limitBytes: options.maxSizeBytes })
-  }
-  // A per-version layout promises exact keys, which the database store does not have.
-  const smallBytes = options.layout.keys === 'perVersion' ? 0 : options.smallObjectBytes
-  const opened = await openBody(steady(request.body, options.stallSeconds), Math.max(smallBytes, HEAD_BYTES))
-  if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
-  if (opened.complete && opened.bytes.length <= smallBytes) return receiveSmall(uploads, request, opened.bytes)
-  return receiveLarge(uploads, request, opened)
-}
-
 export { createPlacements, DATABASE_STORE, type Placements } from './placing.ts'
+export { receiveUpload } from './receive.ts'
+export { beginStaged, shownStaged, stagedHandlers, stagedOperations } from './staged.ts'
+export { expireStaged, finishStaged } from './staged-finish.ts'
+export { type PartRequest, receivePart } from './staged-parts.ts'

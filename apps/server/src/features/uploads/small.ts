@@ -48,6 +48,7 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
         perVersion: false,
         assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),
         n: undefined,
+        staged: request.staged,
         copy: {
           copyId,
           placementId,

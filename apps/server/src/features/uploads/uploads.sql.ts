@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { Problem } from '../../domain/problem.ts'
 import { type Db, fixed, send } from '../../platform/database/connect.ts'
 import type { AssetTable, VersionTable } from '../../platform/database/tables.ts'
@@ -12,10 +12,14 @@ export interface Terms {
   keep_versions: number | null
   /** Of the asset type; null when the organization has none of that name. */
   rules: unknown
+  /** Where its bytes go; null for where the installation says. */
+  store_id: string | null
+  /** Where a second copy of them goes. */
+  second_store_id: string | null
 }
 
 const TERMS = fixed<Terms>(`
-  select default_visibility, max_size_bytes, keep_versions, (
+  select default_visibility, max_size_bytes, keep_versions, store_id, second_store_id, (
     select rules from asset_type t where t.tenant_id = o.tenant_id and t.name = $1) as rules
   from organization o where tenant_id = (select api.tenant())`)
 
@@ -24,52 +28,80 @@ export async function findTerms(db: Db, assetType: string): Promise<Terms | unde
   return (await send(db, TERMS(assetType)))[0]
 }
 
-export interface Intent {
+export interface CopyIntent {
   tenantId: string
-  uploadId: string
   copyId: string
-  assetId: string | null
-  principalId: string
   scope: string
   placementId: string
   storeId: string
   key: string
   encrypted: boolean
+}
+
+/** The record of intent: a copy in `writing`, before its first byte moves; the reaper's from `until` on. */
+export function insertCopy(db: Db, intent: CopyIntent, until: Date): Promise<unknown> {
+  return send(
+    db,
+    db.insertInto('copy').values({
+      tenant_id: intent.tenantId,
+      id: intent.copyId,
+      scope: intent.scope,
+      placement_id: intent.placementId,
+      store_id: intent.storeId,
+      key: intent.key,
+      state: 'writing',
+      encrypted: intent.encrypted,
+      writable_until: until,
+      due_at: until,
+    }),
+  )
+}
+
+export interface Reservation {
+  tenantId: string
+  uploadId: string
+  copyId: string | null
+  assetId: string | null
+  principalId: string
   reservedBytes: number
+  reservedFiles: number
   leaseUntil: Date
 }
 
-/** The record of intent: a copy in `writing`, before its first byte moves. */
-export function insertIntent(db: Db, intent: Intent): Promise<unknown>[] {
-  return [
-    send(
-      db,
-      db.insertInto('copy').values({
-        tenant_id: intent.tenantId,
-        id: intent.copyId,
-        scope: intent.scope,
-        placement_id: intent.placementId,
-        store_id: intent.storeId,
-        key: intent.key,
-        state: 'writing',
-        encrypted: intent.encrypted,
-        writable_until: intent.leaseUntil,
-        due_at: intent.leaseUntil,
-      }),
-    ),
-    send(
-      db,
-      db.insertInto('upload').values({
-        tenant_id: intent.tenantId,
-        id: intent.uploadId,
-        copy_id: intent.copyId,
-        asset_id: intent.assetId,
-        principal_id: intent.principalId,
-        reserved_bytes: intent.reservedBytes,
-        lease_until: intent.leaseUntil,
-      }),
-    ),
-  ]
+/** What a running upload holds of the quota. */
+export function insertReservation(db: Db, reservation: Reservation): Promise<unknown> {
+  return send(
+    db,
+    db.insertInto('upload').values({
+      tenant_id: reservation.tenantId,
+      id: reservation.uploadId,
+      copy_id: reservation.copyId,
+      asset_id: reservation.assetId,
+      principal_id: reservation.principalId,
+      reserved_bytes: reservation.reservedBytes,
+      reserved_files: reservation.reservedFiles,
+      lease_until: reservation.leaseUntil,
+    }),
+  )
+}
+
+/** Another copy takes the place of the one that could not be written. */
+export async function turnReservation(db: Db, tenantId: string, uploadId: string, copyId: string): Promise<void> {
+  await db
+    .updateTable('upload')
+    .set({ copy_id: copyId })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', uploadId)
+    .execute()
+}
+
+/** Asks for these bytes in another store as well, or, for a copy that lies away from home, instead. */
+export function wantElsewhere(db: Db, tenantId: string, copyId: string, storeId: string, away: boolean) {
+  return send(
+    db,
+    sql`update copy set wanted_in = ${storeId}, away = ${away}, wanted_at = now()
+      where tenant_id = ${tenantId} and id = ${copyId} and state = 'live'`,
+  )
 }
 
 /** A beat of a running upload: the reaper leaves its copy alone until then. False when it was taken already. */
@@ -77,7 +109,7 @@ export async function extendLease(
   db: Db,
   tenantId: string,
   copyId: string,
-  uploadId: string,
+  uploadId: string | undefined,
   until: Date,
 ): Promise<boolean> {
   const extended = await db
@@ -87,12 +119,14 @@ export async function extendLease(
     .where('id', '=', copyId)
     .where('state', '=', 'writing')
     .executeTakeFirst()
-  await db
-    .updateTable('upload')
-    .set({ lease_until: until })
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', uploadId)
-    .execute()
+  if (uploadId !== undefined) {
+    await db
+      .updateTable('upload')
+      .set({ lease_until: until })
+      .where('tenant_id', '=', tenantId)
+      .where('id', '=', uploadId)
+      .execute()
+  }
   return extended.numUpdatedRows === 1n
 }
 
@@ -221,6 +255,17 @@ export async function commitRows(
     ? NEW_ASSET(...versionValues, ...assetValues, ...copyArguments(copy))
     : NEW_VERSION(...versionValues, ...copyArguments(copy))
   await send(db, statement).catch((error) => {
+    throw refusals.get(error.code)?.() ?? error
+  })
+}
+
+/** @throws Problem `upload.lost` when the staged upload was ended, or taken up anew, since */
+export async function finishStaged(
+  db: Db,
+  staged: { uploadId: string; attempt: number },
+  assetId: string,
+): Promise<void> {
+  await send(db, sql`select api.finish_staged(${staged.uploadId}, ${assetId}, ${staged.attempt})`).catch((error) => {
     throw refusals.get(error.code)?.() ?? error
   })
 }

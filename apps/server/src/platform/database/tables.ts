@@ -107,6 +107,17 @@ export interface AuditPersonTable {
   created_at: Generated<Date>
 }
 
+export interface ChunkTable {
+  tenant_id: string
+  key: string
+  put_id: Generated<string>
+  n: Generated<number>
+  bytes: Buffer
+  chunks_of: string | null
+  size_bytes: number | null
+  created_at: Generated<Date>
+}
+
 export interface CopyTable {
   tenant_id: string
   id: string
@@ -125,6 +136,9 @@ export interface CopyTable {
   epoch: Generated<number>
   writable_until: Date | null
   due_at: Date | null
+  wanted_in: string | null
+  away: Generated<boolean>
+  wanted_at: Date | null
   created_at: Generated<Date>
 }
 
@@ -188,6 +202,8 @@ export interface OrganizationTable {
   quota_bytes: number | null
   quota_files: number | null
   keep_versions: number | null
+  store_id: string | null
+  second_store_id: string | null
   created_at: Generated<Date>
   updated_at: Generated<Date>
 }
@@ -229,11 +245,43 @@ export interface SignedUrlTable {
   expires_at: Date
 }
 
-export interface SmallBytesTable {
+export interface StagedPartTable {
   tenant_id: string
+  upload_id: string
+  number: number
   copy_id: string
-  key: string
-  bytes: Buffer
+  offset_bytes: number
+  size_bytes: number
+  etag: string
+}
+
+export interface StagedUploadTable {
+  tenant_id: string
+  id: string
+  strategy: string
+  state: Generated<string>
+  principal_id: string
+  key_id: string | null
+  platform: boolean
+  rank: number
+  scopes: string[] | null
+  fields: unknown
+  asset_id: string | null
+  size_bytes: number | null
+  media_type: string | null
+  part_bytes: number | null
+  store_id: string
+  scope: string
+  prefix: string
+  copy_id: string | null
+  reference: string | null
+  made_asset_id: string | null
+  problem: unknown
+  writer: string | null
+  writer_until: Date | null
+  attempts: Generated<number>
+  due_at: Date
+  expires_at: Date
   created_at: Generated<Date>
 }
 
@@ -265,10 +313,11 @@ export interface TeamMemberTable {
 export interface UploadTable {
   tenant_id: string
   id: string
-  copy_id: string
+  copy_id: string | null
   asset_id: string | null
   principal_id: string
   reserved_bytes: number
+  reserved_files: number
   created_at: Generated<Date>
   lease_until: Date
 }
@@ -314,6 +363,7 @@ export interface Database {
   audit_batch: AuditBatchTable
   audit_event: AuditEventTable
   audit_person: AuditPersonTable
+  chunk: ChunkTable
   copy: CopyTable
   credential: CredentialTable
   guard: GuardTable
@@ -326,7 +376,8 @@ export interface Database {
   platform_secret: PlatformSecretTable
   scope_key: ScopeKeyTable
   signed_url: SignedUrlTable
-  small_bytes: SmallBytesTable
+  staged_part: StagedPartTable
+  staged_upload: StagedUploadTable
   step: StepTable
   team: TeamTable
   team_member: TeamMemberTable

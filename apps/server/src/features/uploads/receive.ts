@@ -1,0 +1,27 @@
+import { Problem } from '../../domain/problem.ts'
+import type { Asset } from '../assets/room.ts'
+import { openBody, steady } from './body.ts'
+import { receiveLarge } from './large.ts'
+import type { UploadRequest, Uploads } from './room.ts'
+import { receiveSmall } from './small.ts'
+
+/** Enough for the detectors, whatever the threshold for small objects. */
+const HEAD_BYTES = 64 * 1024
+
+/**
+ * The one way in for bytes: the first few are read, and the file goes the short way when they are all there is.
+ *
+ * @returns the asset, durable and readable as its policy allows
+ */
+export async function receiveUpload(uploads: Uploads, request: UploadRequest): Promise<Asset> {
+  const { options } = uploads
+  if (request.sizeBytes !== undefined && request.sizeBytes > options.maxSizeBytes) {
+    throw new Problem('upload.tooLarge', { limitBytes: options.maxSizeBytes })
+  }
+  // A per-version layout promises exact keys, which the database store does not have.
+  const smallBytes = options.layout.keys === 'perVersion' ? 0 : options.smallObjectBytes
+  const opened = await openBody(steady(request.body, options.stallSeconds), Math.max(smallBytes, HEAD_BYTES))
+  if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
+  if (opened.complete && opened.bytes.length <= smallBytes) return receiveSmall(uploads, request, opened.bytes)
+  return receiveLarge(uploads, request, opened)
+}

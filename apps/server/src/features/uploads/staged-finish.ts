@@ -1,0 +1,159 @@
+import { Readable } from 'node:stream'
+import type { ProblemBody } from '@stowage/contract'
+import type { Logger } from 'pino'
+import { newUuid, toId } from '../../domain/id.ts'
+import { Problem, problemAnswer } from '../../domain/problem.ts'
+import type { Call } from '../../platform/invoke.ts'
+import { StoreError } from '../../providers/stores/port.ts'
+import { receiveUpload } from './receive.ts'
+import type { StagedSource, UploadRequest, Uploads } from './room.ts'
+import * as rows from './staged.sql.ts'
+import { storeOf } from './target.ts'
+
+const CONTENT = 'content'
+const LEASE_SECONDS = 60
+const MAX_BACKOFF_SECONDS = 300
+/** What passes by itself: tried again until the upload expires. */
+const PASSING: ReadonlySet<string> = new Set([
+  'store.unavailable',
+  'store.full',
+  'database.unavailable',
+  'server.stopping',
+  'request.stalled',
+  'upload.lost',
+])
+/** How often a fault of ours is tried again. */
+const MAX_FAULTS = 8
+
+export type Finished = 'done' | 'failed' | 'later' | 'notDue'
+
+/**
+ * Makes a version of what was staged: the staged bytes go the one way that all bytes go, with the rights that the
+ * upload's maker has now. Safe to repeat and to be killed anywhere; whoever takes an upload anew shuts out the one before.
+ */
+export async function finishStaged(
+  uploads: Uploads,
+  tenantId: string,
+  uploadId: string,
+  log: Logger,
+): Promise<Finished> {
+  const { inTenant } = uploads.platform
+  const staged = await inTenant(tenantId, (db) => rows.claimCompletion(db, tenantId, uploadId, LEASE_SECONDS))
+  if (!staged) return 'notDue'
+  const beating = setInterval(
+    () => {
+      inTenant(tenantId, (db) => rows.extendCompletion(db, staged, LEASE_SECONDS)).catch(() => undefined)
+    },
+    (LEASE_SECONDS * 1000) / 5,
+  )
+  let request: UploadRequest | undefined
+  try {
+    request = await requestFor(uploads, staged, log)
+    await receiveUpload(uploads, request)
+    return 'done'
+  } catch (error) {
+    const outcome = outcomeOf(error, staged)
+    if ('failed' in outcome) log.info({ upload: uploadId, code: outcome.failed.code }, 'a staged upload was refused')
+    else log.warn({ err: error, upload: uploadId }, 'a staged upload has to wait')
+    await inTenant(tenantId, (db) => rows.endAttempt(db, staged, outcome))
+    return 'failed' in outcome ? 'failed' : 'later'
+  } finally {
+    clearInterval(beating)
+    request?.body.destroy()
+  }
+}
+
+function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: ProblemBody } | { againAfterSeconds: number } {
+  const problem = error instanceof Problem ? error : new Problem('internal.error')
+  const passing = PASSING.has(problem.code) && staged.expires_at.getTime() > Date.now()
+  const fault = problem.code === 'internal.error' && staged.attempts < MAX_FAULTS
+  if (!passing && !fault) return { failed: problemAnswer(problem, toId('upload', staged.id)).body }
+  return { againAfterSeconds: Math.min(MAX_BACKOFF_SECONDS, 2 ** staged.attempts) * (0.5 + Math.random()) }
+}
+
+async function requestFor(uploads: Uploads, staged: rows.StagedUpload, log: Logger): Promise<UploadRequest> {
+  const source = staged.copy_id === null ? partsSource(uploads, staged) : await objectSource(uploads, staged)
+  const fields = staged.fields as Record<string, unknown>
+  const call: UploadRequest['call'] = {
+    credential: { kind: 'upload', tenantId: staged.tenant_id, uploadId: staged.id },
+    input: fields,
+    requestId: toId('request', newUuid()),
+    origin: 'http://localhost',
+    ip: null,
+    userAgent: null,
+    log: log as Call['log'],
+  }
+  return {
+    call,
+    operation: staged.asset_id === null ? 'assets.create' : 'versions.create',
+    body: source.body,
+    declaredType: staged.media_type ?? undefined,
+    sizeBytes: source.sizeBytes,
+    expectedSha256: undefined,
+    generated: false,
+    lateFields: async () => ({}),
+    staged: { uploadId: staged.id, attempt: staged.attempts, object: source.object },
+  }
+}
+
+interface Source {
+  body: Readable
+  sizeBytes: number | undefined
+  object: StagedSource['object']
+}
+
+/** What was sent straight to the store; its parts, if it came in any, are joined there first. */
+async function objectSource(uploads: Uploads, staged: rows.StagedUpload): Promise<Source> {
+  const store = storeOf(uploads, staged.store_id)
+  const key = staged.prefix + CONTENT
+  if (staged.reference !== null && !(await store.head(key))) {
+    const reference = staged.reference
+    const parts = await store.listParts(key, { reference })
+    await store.completeParts(key, { reference, parts })
+  }
+  const { body, sizeBytes } = await store.get(key)
+  const most = staged.size_bytes as number
+  const wrong = staged.strategy === 'post-policy' ? sizeBytes > most : sizeBytes !== most
+  if (wrong) {
+    body.destroy()
+    throw new Problem('upload.wrongSize', { expected: most })
+  }
+  return { body, sizeBytes, object: { storeId: staged.store_id, key } }
+}
+
+/** What came through the service, one part after the other. */
+function partsSource(uploads: Uploads, staged: rows.StagedUpload): Source {
+  const { tenant_id: tenantId, id, scope } = staged
+  async function* pieces() {
+    const { parts, keys } = await uploads.platform.inTenant(tenantId, async (db) => ({
+      parts: await rows.findPartCopies(db, tenantId, id),
+      keys: await uploads.scopeKeys.wrapperOf(db, tenantId, scope),
+    }))
+    for (const part of parts) {
+      const { body } = await storeOf(uploads, part.store_id).get(part.key, {
+        tenantId,
+        context: part.copy_id,
+        ...(part.envelope && { keys, envelope: part.envelope }),
+      })
+      let sizeBytes = 0
+      for await (const piece of body as AsyncIterable<Buffer>) {
+        sizeBytes += piece.length
+        yield piece
+      }
+      if (sizeBytes !== part.size_bytes) throw new StoreError('corrupt', `Part ${part.number} is not whole`)
+    }
+  }
+  const sizeBytes = staged.strategy === 'post-policy' ? undefined : (staged.size_bytes ?? undefined)
+  return { body: Readable.from(pieces(), { objectMode: true, highWaterMark: 4 }), sizeBytes, object: undefined }
+}
+
+/** Ends what nobody went on with, and forgets what ended long ago. */
+export async function expireStaged(uploads: Uploads, tenantId: string, uploadId: string): Promise<boolean> {
+  return uploads.platform.inTenant(tenantId, async (db) => {
+    const staged = await rows.lockStaged(db, tenantId, uploadId)
+    if (!staged || staged.state === 'completing' || staged.expires_at > uploads.platform.clock()) return false
+    await rows.releaseStaged(db, uploadId)
+    await rows.deleteStaged(db, tenantId, uploadId)
+    return true
+  })
+}

@@ -1,0 +1,207 @@
+import { type Selectable, sql } from 'kysely'
+import type { Db } from '../../platform/database/connect.ts'
+import type { StagedPartTable, StagedUploadTable } from '../../platform/database/tables.ts'
+
+/** All SQL of staged uploads. */
+
+export type StagedUpload = Selectable<StagedUploadTable>
+export type StagedPart = Selectable<StagedPartTable>
+
+type New = Pick<
+  StagedUpload,
+  | 'tenant_id'
+  | 'id'
+  | 'strategy'
+  | 'principal_id'
+  | 'key_id'
+  | 'platform'
+  | 'rank'
+  | 'scopes'
+  | 'fields'
+  | 'asset_id'
+  | 'size_bytes'
+  | 'media_type'
+  | 'part_bytes'
+  | 'store_id'
+  | 'scope'
+  | 'prefix'
+  | 'copy_id'
+  | 'expires_at'
+>
+
+export async function insertStaged(db: Db, staged: New): Promise<void> {
+  await db
+    .insertInto('staged_upload')
+    .values({ ...staged, fields: JSON.stringify(staged.fields), due_at: staged.expires_at } as never)
+    .execute()
+}
+
+export async function findStaged(db: Db, tenantId: string, id: string): Promise<StagedUpload | undefined> {
+  return db
+    .selectFrom('staged_upload')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+}
+
+/** The row, locked: parts, offsets and the end of an upload are decided one at a time. */
+export async function lockStaged(db: Db, tenantId: string, id: string): Promise<StagedUpload | undefined> {
+  return db
+    .selectFrom('staged_upload')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+export async function updateStaged(
+  db: Db,
+  tenantId: string,
+  id: string,
+  changes: Partial<Pick<StagedUpload, 'state' | 'reference' | 'size_bytes' | 'writer' | 'writer_until' | 'due_at'>> & {
+    problem?: unknown
+  },
+): Promise<void> {
+  const { problem, ...columns } = changes
+  const said = problem === undefined ? {} : { problem: JSON.stringify(problem) }
+  await db
+    .updateTable('staged_upload')
+    .set({ ...columns, ...said } as never)
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function findParts(db: Db, tenantId: string, uploadId: string): Promise<StagedPart[]> {
+  return db
+    .selectFrom('staged_part')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('upload_id', '=', uploadId)
+    .orderBy('number')
+    .execute()
+}
+
+export interface PartCopy {
+  number: number
+  size_bytes: number
+  copy_id: string
+  store_id: string
+  key: string
+  envelope: Buffer | null
+}
+
+/** Where the parts lie, in order. */
+export async function findPartCopies(db: Db, tenantId: string, uploadId: string): Promise<PartCopy[]> {
+  return db
+    .selectFrom('staged_part as p')
+    .innerJoin('copy as c', (join) => join.onRef('c.tenant_id', '=', 'p.tenant_id').onRef('c.id', '=', 'p.copy_id'))
+    .select(['p.number', 'p.size_bytes', 'p.copy_id', 'c.store_id', 'c.key', 'c.envelope'])
+    .where('p.tenant_id', '=', tenantId)
+    .where('p.upload_id', '=', uploadId)
+    .orderBy('p.number')
+    .execute()
+}
+
+/** Until when the staged copy may be written by those who hold a signed request. */
+export async function keepWritable(db: Db, tenantId: string, copyId: string, until: Date): Promise<void> {
+  await sql`update copy set writable_until = greatest(writable_until, ${until}::timestamptz), due_at = greatest(due_at, ${until}::timestamptz)
+    where tenant_id = ${tenantId} and id = ${copyId} and state = 'writing'`.execute(db)
+}
+
+/**
+ * Keeps a part that has arrived, in place of one of the same number. Its copy stays in `writing` until `until`: the
+ * upload's end, or the reaper, takes it.
+ *
+ * @returns false when the reaper has taken the copy
+ */
+export async function keepPart(
+  db: Db,
+  part: StagedPart,
+  copy: { envelope: Buffer | null; storedBytes: number; until: Date },
+): Promise<boolean> {
+  const { tenant_id: tenantId, upload_id: uploadId, number, copy_id: copyId } = part
+  const kept = await db
+    .updateTable('copy')
+    .set({ envelope: copy.envelope, stored_bytes: copy.storedBytes, writable_until: copy.until, due_at: copy.until })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', copyId)
+    .where('state', '=', 'writing')
+    .executeTakeFirst()
+  if (kept.numUpdatedRows !== 1n) return false
+  await sql`update copy set state = 'releasing', due_at = now(), writable_until = null, epoch = epoch + 1
+    where tenant_id = ${tenantId} and state = 'writing' and id in (select copy_id from staged_part
+      where tenant_id = ${tenantId} and upload_id = ${uploadId} and number = ${number})`.execute(db)
+  await db
+    .insertInto('staged_part')
+    .values(part)
+    .onConflict((conflict) =>
+      conflict.columns(['tenant_id', 'upload_id', 'number']).doUpdateSet({
+        copy_id: part.copy_id,
+        offset_bytes: part.offset_bytes,
+        size_bytes: part.size_bytes,
+        etag: part.etag,
+      }),
+    )
+    .execute()
+  return true
+}
+
+/** Takes an upload that is to be finished, for so long; the attempt's number is what its end must name. */
+export async function claimCompletion(
+  db: Db,
+  tenantId: string,
+  id: string,
+  leaseSeconds: number,
+): Promise<StagedUpload | undefined> {
+  const { rows } = await sql<StagedUpload>`
+    update staged_upload set attempts = attempts + 1, due_at = now() + make_interval(secs => ${leaseSeconds})
+    where tenant_id = ${tenantId} and id = (
+      select id from staged_upload where tenant_id = ${tenantId} and id = ${id} and state = 'completing' and due_at <= now()
+      for update skip locked)
+    returning *`.execute(db)
+  return rows[0]
+}
+
+/** A sign of life of whoever finishes it. False when another one has taken it. */
+export async function extendCompletion(
+  db: Db,
+  staged: Pick<StagedUpload, 'tenant_id' | 'id' | 'attempts'>,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update staged_upload set due_at = now() + make_interval(secs => ${leaseSeconds})
+    where tenant_id = ${staged.tenant_id} and id = ${staged.id} and attempts = ${staged.attempts} and state = 'completing'`.execute(
+    db,
+  )
+  return numAffectedRows === 1n
+}
+
+/** Ends an attempt that did not succeed: for good, or until later. */
+export async function endAttempt(
+  db: Db,
+  staged: Pick<StagedUpload, 'tenant_id' | 'id' | 'attempts' | 'expires_at'>,
+  outcome: { failed: unknown } | { againAfterSeconds: number },
+): Promise<void> {
+  const failed = 'failed' in outcome
+  const { numAffectedRows } = await sql`
+    update staged_upload set
+      state = ${failed ? 'failed' : 'completing'},
+      problem = ${failed ? JSON.stringify(outcome.failed) : null}::jsonb,
+      due_at = ${failed ? staged.expires_at : new Date(Date.now() + outcome.againAfterSeconds * 1000)}
+    where tenant_id = ${staged.tenant_id} and id = ${staged.id} and attempts = ${staged.attempts} and state = 'completing'`.execute(
+    db,
+  )
+  if (failed && numAffectedRows === 1n) await releaseStaged(db, staged.id)
+}
+
+/** Gives back what an upload holds. */
+export async function releaseStaged(db: Db, uploadId: string): Promise<void> {
+  await sql`select api.release_staged(${uploadId})`.execute(db)
+}
+
+export async function deleteStaged(db: Db, tenantId: string, id: string): Promise<void> {
+  await db.deleteFrom('staged_upload').where('tenant_id', '=', tenantId).where('id', '=', id).execute()
+}

@@ -1,0 +1,379 @@
+import type { Output, Parsed } from '@stowage/contract'
+import { extensionOf } from '../../domain/asset-name.ts'
+import { newUuid, toId, toUuid } from '../../domain/id.ts'
+import { allowed } from '../../domain/media-type.ts'
+import { permits } from '../../domain/principal.ts'
+import { Problem } from '../../domain/problem.ts'
+import { deriveSigningKey, signUrl } from '../../domain/signed-url.ts'
+import { type Call, type Context, type Handler, invoke, type StoreHandlers } from '../../platform/invoke.ts'
+import { storeProblem } from '../../platform/store-problem.ts'
+import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
+import { reserve } from '../assets/room.ts'
+import { prefixFor, STAGING, scopeOf } from './placing.ts'
+import { ownerName, planUpload, termsAhead } from './plan.ts'
+import type { Fields, Uploads } from './room.ts'
+import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from './staged.rules.ts'
+import * as rows from './staged.sql.ts'
+import { makeTarget, storeOf } from './target.ts'
+import { insertCopy, insertReservation } from './uploads.sql.ts'
+
+/** Under this name lies what was sent straight to a store. */
+const CONTENT = 'content'
+
+type Beginning = Parsed<'uploads.create'> | Parsed<'resumable.create'>
+
+/** The operations on staged uploads that speak to a store; they do so between transactions. */
+export function stagedOperations(uploads: Uploads): StoreHandlers {
+  return {
+    'uploads.create': async (call) => {
+      const made = await invoke<'uploads.create', Made>(uploads.platform, 'uploads.create', call, (context, input) => {
+        return beginStaged(context, uploads, input, strategyFor(input.strategy, input.sizeBytes))
+      })
+      const staged = await reread(uploads, made)
+      return answering(async () => ({
+        ...shownStaged(staged, []),
+        ...(await firstRequest(uploads, call, await opened(uploads, staged))),
+      }))
+    },
+    'uploads.signParts': async (call) => {
+      const { staged, input } = await readStaged(uploads, 'uploads.signParts', call)
+      const strategy: Strategy = 'multipart'
+      if (staged.state !== 'open' || staged.strategy !== strategy)
+        throw new Problem('upload.notOpen', { state: staged.state })
+      const expiresAt = soonest(uploads, staged, input.expiresInSeconds)
+      if (staged.copy_id !== null) {
+        const copyId = staged.copy_id
+        await uploads.platform.inTenant(staged.tenant_id, (db) =>
+          rows.keepWritable(db, staged.tenant_id, copyId, expiresAt),
+        )
+      }
+      return answering(async () => ({
+        items: await Promise.all(input.numbers.map((number) => signPart(uploads, call, staged, number, expiresAt))),
+      }))
+    },
+    'uploads.parts': async (call) => {
+      const { staged } = await readStaged(uploads, 'uploads.parts', call)
+      return answering(async () => ({ items: await arrivedParts(uploads, staged) }))
+    },
+    'uploads.complete': async (call) => {
+      const { staged } = await readStaged(uploads, 'uploads.complete', call, { audited: false })
+      if (staged.state === 'open') await answering(() => requireWhole(uploads, staged))
+      return invoke(uploads.platform, 'uploads.complete', call, async (context, { uploadId }) => {
+        const locked = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
+        if (!locked) throw new Problem('upload.notFound')
+        if (locked.state === 'failed' || locked.strategy === 'resumable') {
+          throw new Problem('upload.notOpen', { state: locked.state })
+        }
+        if (locked.state === 'open') {
+          await rows.updateStaged(context.db, context.tenantId, locked.id, { state: 'completing', due_at: context.now })
+        }
+        return shownStaged({ ...locked, state: locked.state === 'open' ? 'completing' : locked.state }, [])
+      })
+    },
+  }
+}
+
+/** The operations that read and end staged uploads. */
+export const stagedHandlers = {
+  'uploads.get': async (context, { uploadId }) => {
+    const staged = await rows.findStaged(context.db, context.tenantId, toUuid(uploadId))
+    if (!staged) throw new Problem('upload.notFound')
+    return shownStaged(staged, await rows.findParts(context.db, context.tenantId, staged.id))
+  },
+  'uploads.cancel': async (context, { uploadId }) => {
+    const staged = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
+    if (!staged) throw new Problem('upload.notFound')
+    if (staged.state === 'completing') throw new Problem('upload.notOpen', { state: staged.state })
+    await rows.releaseStaged(context.db, staged.id)
+    await rows.deleteStaged(context.db, context.tenantId, staged.id)
+    return undefined
+  },
+} satisfies { [Name in 'uploads.get' | 'uploads.cancel']: Handler<Name> }
+
+interface Made {
+  tenantId: string
+  uploadId: string
+}
+
+/**
+ * Records a staged upload: whose it is, what is said of it, and what it reserves of the quota.
+ *
+ * @throws Problem like `planUpload`, and `upload.tooLarge` | `upload.typeNotAllowed` | `quota.exceeded`
+ */
+export async function beginStaged(
+  context: Context,
+  uploads: Uploads,
+  input: Beginning,
+  strategy: Strategy,
+): Promise<Made> {
+  const { sizeBytes, mediaType, ...rest } = input
+  const {
+    strategy: _asked,
+    expiresInSeconds = DEFAULT_SECONDS,
+    ...fields
+  } = rest as Fields & {
+    strategy?: string
+    expiresInSeconds?: number
+  }
+  const { db, tenantId, principal } = context
+  if (fields.assetId !== undefined && permits(principal, 'assets.edit') !== 'yes')
+    throw new Problem('access.outOfScope', { action: 'assets.edit' })
+  const plan = await planUpload(context, fields, { generated: false }, uploads.options, await termsAhead(db, fields))
+  if ((sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
+  if (mediaType !== undefined && !allowed(plan.rules.mediaTypes, mediaType)) {
+    const { assetType, rules } = plan
+    throw new Problem('upload.typeNotAllowed', { mediaType, assetType, allowed: rules.mediaTypes })
+  }
+  if (!(await reserve(db, sizeBytes ?? 0, plan.existing ? 0 : 1))) throw new Problem('quota.exceeded')
+  const uploadId = newUuid()
+  const scope = scopeOf(uploads.options.layout, plan.owner.id)
+  const facts = {
+    organizationSlug: principal.organizationSlug,
+    assetType: plan.assetType,
+    owner: ownerName(plan.owner),
+    assetId: uploadId,
+    copyId: newUuid(),
+    n: 1,
+    name: plan.name,
+    extension: extensionOf(plan.name),
+    createdAt: context.now,
+  }
+  const within = prefixFor(uploads.options.layout, facts)
+  const prefix = `${STAGING}${within}${toId('upload', uploadId)}/`
+  const expiresAt = new Date(context.now.getTime() + expiresInSeconds * 1000)
+  const direct = goesStraight(uploads, plan.storeId, strategy)
+  if (direct) {
+    const place = { storeId: plan.storeId, scope, copyId: facts.copyId, key: prefix + CONTENT, within }
+    await insertCopy(db, await makeTarget(uploads, db, tenantId, place), expiresAt)
+  }
+  await insertReservation(db, {
+    tenantId,
+    uploadId,
+    copyId: direct ? facts.copyId : null,
+    assetId: fields.assetId === undefined ? null : toUuid(fields.assetId),
+    principalId: principal.id ?? tenantId,
+    reservedBytes: sizeBytes ?? 0,
+    reservedFiles: plan.existing ? 0 : 1,
+    leaseUntil: expiresAt,
+  })
+  await rows.insertStaged(db, {
+    tenant_id: tenantId,
+    id: uploadId,
+    strategy,
+    principal_id: principal.id ?? tenantId,
+    key_id: principal.keyId,
+    platform: principal.kind === 'platform',
+    rank: principal.rank,
+    scopes: principal.scopes === null ? null : [...principal.scopes],
+    fields,
+    asset_id: fields.assetId === undefined ? null : toUuid(fields.assetId),
+    size_bytes: sizeBytes ?? null,
+    media_type: mediaType ?? null,
+    part_bytes: strategy === 'multipart' ? partSizeBytes(sizeBytes as number) : null,
+    store_id: plan.storeId,
+    scope,
+    prefix,
+    copy_id: direct ? facts.copyId : null,
+    expires_at: expiresAt,
+  })
+  return { tenantId, uploadId }
+}
+
+const DEFAULT_SECONDS = 86_400
+
+/** Whether the bytes pass us by: where the store can be written to by a signed request, and we do not encrypt them. */
+function goesStraight(uploads: Uploads, storeId: string, strategy: Strategy): boolean {
+  const capability: Record<Strategy, keyof StoreCapabilities | undefined> = {
+    'single-put': 'presignedPut',
+    'post-policy': 'presignedPost',
+    multipart: 'presignedParts',
+    resumable: undefined,
+  }
+  const needed = capability[strategy]
+  return needed !== undefined && uploads.isUp(storeId) && storeOf(uploads, storeId).capabilities[needed] === true
+}
+
+async function reread(uploads: Uploads, { tenantId, uploadId }: Made): Promise<rows.StagedUpload> {
+  const staged = await uploads.platform.inTenant(tenantId, (db) => rows.findStaged(db, tenantId, uploadId))
+  if (!staged) throw new Problem('upload.notFound')
+  return staged
+}
+
+/** Reads an upload with the caller's rights: the policy says whose it is. */
+async function readStaged<Name extends 'uploads.signParts' | 'uploads.parts' | 'uploads.complete'>(
+  uploads: Uploads,
+  name: Name,
+  call: Call,
+  options: { audited?: boolean } = {},
+): Promise<{ staged: rows.StagedUpload; input: Parsed<Name> }> {
+  return invoke<Name, { staged: rows.StagedUpload; input: Parsed<Name> }>(
+    uploads.platform,
+    name,
+    call,
+    async (context, input) => {
+      const staged = await rows.findStaged(context.db, context.tenantId, toUuid(input.uploadId))
+      if (!staged) throw new Problem('upload.notFound')
+      if (staged.state === 'open' && staged.expires_at <= context.now) throw new Problem('upload.expired')
+      return { staged, input }
+    },
+    options,
+  )
+}
+
+async function answering<Result>(work: () => Promise<Result>): Promise<Result> {
+  return work().catch((error) => {
+    throw storeProblem(error)
+  })
+}
+
+/** A multipart upload has a name in its store, which is asked for once. */
+async function opened(uploads: Uploads, staged: rows.StagedUpload): Promise<rows.StagedUpload> {
+  if (staged.strategy !== 'multipart' || staged.copy_id === null || staged.reference !== null) return staged
+  const { tenant_id: tenantId, id } = staged
+  const reference = await storeOf(uploads, staged.store_id).startParts(staged.prefix + CONTENT, {
+    ...(staged.media_type && { contentType: staged.media_type }),
+  })
+  await uploads.platform.inTenant(tenantId, (db) => rows.updateStaged(db, tenantId, id, { reference }))
+  return { ...staged, reference }
+}
+
+function soonest(uploads: Uploads, staged: rows.StagedUpload, expiresInSeconds: number): Date {
+  const asked = uploads.platform.clock().getTime() + expiresInSeconds * 1000
+  return new Date(Math.min(asked, staged.expires_at.getTime()))
+}
+
+function secondsUntil(uploads: Uploads, moment: Date): number {
+  return Math.max(1, Math.floor((moment.getTime() - uploads.platform.clock().getTime()) / 1000))
+}
+
+type FirstRequest = Pick<Output<'uploads.create'>, 'request' | 'form'>
+
+/** What the caller sends next: nothing yet for parts, which are signed as they are needed. */
+async function firstRequest(uploads: Uploads, call: Call, staged: rows.StagedUpload): Promise<FirstRequest> {
+  if (staged.strategy === 'multipart') return {}
+  const form = staged.strategy === 'post-policy'
+  if (staged.copy_id === null) {
+    const own = ownRequest(uploads, call, staged, form ? 'form' : 'content', form ? 'POST' : 'PUT', staged.expires_at)
+    return form ? { form: { url: own.url, fields: {}, expiresAt: own.expiresAt } } : { request: own }
+  }
+  const store = storeOf(uploads, staged.store_id)
+  const sizeBytes = staged.size_bytes as number
+  const common = {
+    expiresInSeconds: secondsUntil(uploads, staged.expires_at),
+    ...(staged.media_type && { contentType: staged.media_type }),
+  }
+  if (form) {
+    const signed = await store.presignPost(staged.prefix, { ...common, minBytes: 1, maxBytes: sizeBytes })
+    return { form: { ...signed, expiresAt: signed.expiresAt.toISOString() } }
+  }
+  const { sha256 } = staged.fields as { sha256?: string }
+  const signed = await store.presignPut(staged.prefix + CONTENT, { ...common, sizeBytes, ...(sha256 && { sha256 }) })
+  return { request: { ...signed, method: 'PUT', expiresAt: signed.expiresAt.toISOString() } }
+}
+
+async function signPart(uploads: Uploads, call: Call, staged: rows.StagedUpload, number: number, expiresAt: Date) {
+  const sizeBytes = partSize(staged.size_bytes as number, staged.part_bytes as number, number)
+  if (sizeBytes === undefined) {
+    throw new Problem('request.invalid', { errors: [{ field: 'numbers', reason: `there is no part ${number}` }] })
+  }
+  if (staged.copy_id === null) {
+    return { number, sizeBytes, ...ownRequest(uploads, call, staged, `parts/${number}`, 'PUT', expiresAt) }
+  }
+  const signed = await storeOf(uploads, staged.store_id).presignPart(staged.prefix + CONTENT, {
+    reference: staged.reference as string,
+    number,
+    sizeBytes,
+    expiresInSeconds: secondsUntil(uploads, expiresAt),
+  })
+  return { number, sizeBytes, ...signed, method: 'PUT' as const, expiresAt: signed.expiresAt.toISOString() }
+}
+
+/** The service's own signed request, of the same shape as a store's. */
+function ownRequest(
+  uploads: Uploads,
+  call: Call,
+  staged: rows.StagedUpload,
+  what: string,
+  method: 'PUT' | 'POST',
+  expiresAt: Date,
+) {
+  const { id, secret } = uploads.signing.current
+  const now = uploads.platform.clock()
+  const moment = new Date(Math.ceil(expiresAt.getTime() / 1000) * 1000)
+  const url = signUrl(
+    {
+      method,
+      origin: call.origin,
+      path: `/v1/uploads/${toId('upload', staged.id)}/${what}`,
+      tenantId: staged.tenant_id,
+      epoch: 0,
+      expiresAt: moment,
+      parameters: {},
+      keyId: id,
+      key: deriveSigningKey(secret, staged.tenant_id, id),
+    },
+    now,
+  )
+  const type = staged.media_type && what === 'content' ? { 'content-type': staged.media_type } : {}
+  return { method, url, headers: type as Record<string, string>, expiresAt: moment.toISOString() }
+}
+
+async function arrivedParts(uploads: Uploads, staged: rows.StagedUpload) {
+  if (staged.copy_id !== null && staged.reference !== null && staged.state === 'open') {
+    const reference = staged.reference
+    return storeOf(uploads, staged.store_id).listParts(staged.prefix + CONTENT, { reference })
+  }
+  const { tenant_id: tenantId, id } = staged
+  const parts = await uploads.platform.inTenant(tenantId, (db) => rows.findParts(db, tenantId, id))
+  return parts.map((part) => ({ number: part.number, sizeBytes: part.size_bytes, etag: part.etag }))
+}
+
+/** @throws Problem `upload.incomplete` saying what is missing */
+async function requireWhole(uploads: Uploads, staged: rows.StagedUpload): Promise<void> {
+  const store: ObjectStore = storeOf(uploads, staged.store_id)
+  const exact = staged.strategy !== 'post-policy'
+  const expected = staged.size_bytes as number
+  if (staged.copy_id !== null && staged.strategy !== 'multipart') {
+    const found = await store.head(staged.prefix + CONTENT)
+    if (!found) throw new Problem('upload.incomplete', { reason: 'nothing has arrived' })
+    if (exact && found.storedBytes !== expected) throw new Problem('upload.wrongSize', { expected })
+    return
+  }
+  const parts = await arrivedParts(uploads, staged)
+  const arrived = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
+  if (parts.length === 0) throw new Problem('upload.incomplete', { reason: 'nothing has arrived' })
+  if (staged.strategy === 'multipart') {
+    const missing = missingParts(staged, parts)
+    if (missing.length > 0)
+      throw new Problem('upload.incomplete', { reason: `parts ${missing.join(', ')} are missing` })
+  } else if (exact && arrived !== expected) {
+    throw new Problem('upload.incomplete', { reason: `${expected - arrived} bytes are missing` })
+  }
+}
+
+function missingParts(staged: rows.StagedUpload, parts: readonly { number: number; sizeBytes: number }[]): number[] {
+  const { size_bytes: sizeBytes, part_bytes: partBytes } = staged as { size_bytes: number; part_bytes: number }
+  const arrived = new Map(parts.map((part) => [part.number, part.sizeBytes]))
+  const numbers = Array.from({ length: partCountOf(sizeBytes, partBytes) }, (_, index) => index + 1)
+  return numbers.filter((number) => arrived.get(number) !== partSize(sizeBytes, partBytes, number)).slice(0, 20)
+}
+
+export function shownStaged(
+  staged: rows.StagedUpload,
+  parts: readonly { size_bytes: number }[],
+): Output<'uploads.get'> {
+  const assetId = staged.made_asset_id ?? staged.asset_id
+  return {
+    id: toId('upload', staged.id),
+    strategy: staged.strategy as Strategy,
+    state: staged.state as Output<'uploads.get'>['state'],
+    assetId: assetId === null ? null : toId('asset', assetId),
+    sizeBytes: staged.size_bytes,
+    receivedBytes: staged.copy_id === null ? parts.reduce((sum, part) => sum + part.size_bytes, 0) : null,
+    partBytes: staged.part_bytes,
+    partCount: staged.part_bytes === null ? null : partCountOf(staged.size_bytes as number, staged.part_bytes),
+    problem: staged.problem as Output<'uploads.get'>['problem'],
+    createdAt: staged.created_at.toISOString(),
+    expiresAt: staged.expires_at.toISOString(),
+  }
+}

@@ -1,0 +1,221 @@
+import { newUuid } from '../../domain/id.ts'
+import { Problem } from '../../domain/problem.ts'
+import { type CallOptions, type ObjectStore, type PutReceipt, StoreError } from '../../providers/stores/port.ts'
+import { type Opened, sourceOf, type Tally, tallied } from './body.ts'
+import { replayable } from './body-replay.ts'
+import type { KeyFacts } from './placing.ts'
+import type { UploadRequest, Uploads } from './room.ts'
+import { copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import type { ContentFacts } from './uploads.rules.ts'
+import * as rows from './uploads.sql.ts'
+
+const TAIL_BYTES = 128 * 1024
+const ZIP = 'application/zip'
+/** How much of a body is kept for a second store, should the first one fail. */
+const REPLAY_BYTES = 8 * 1024 * 1024
+const OUTAGES: ReadonlySet<string> = new Set(['unavailable', 'throttled', 'full', 'denied'])
+
+type Detected = { mediaType: string; encoding?: string }
+type Source = ReturnType<typeof sourceOf>
+
+/** What the first transaction has settled of the bytes that are to come. */
+export interface Transfer {
+  target: Target
+  facts: KeyFacts
+  uploadId: string
+  limitBytes: number
+  /** What the first bytes show. */
+  first: Detected
+}
+
+export interface StoredContent {
+  /** Where they lie: not where they were to, if that store failed and another one took them. */
+  target: Target
+  facts: ContentFacts
+  receipt: PutReceipt
+}
+
+/**
+ * Streams the bytes once through limit and hash into the store and looks at them there. A store that fails is replaced
+ * by the one to fall back to, as long as what it was given can be sent again.
+ */
+export async function storeBytes(
+  uploads: Uploads,
+  request: UploadRequest,
+  opened: Opened,
+  transfer: Transfer,
+): Promise<StoredContent> {
+  const instead = fallbackOf(uploads, transfer.target.storeId)
+  const replay = replayable(sourceOf(opened), instead === undefined ? 0 : REPLAY_BYTES)
+  try {
+    return await storeIn(uploads, request, opened, replay.open(), transfer)
+  } catch (error) {
+    const outage = error instanceof StoreError && OUTAGES.has(error.kind)
+    if (!outage || instead === undefined || !replay.whole()) throw error
+    request.call.log.error(
+      { err: error, store: transfer.target.storeId, instead },
+      'a store failed; another one is used',
+    )
+    const target = await intendInstead(uploads, transfer, instead)
+    return storeIn(uploads, request, opened, replay.open(), { ...transfer, target })
+  }
+}
+
+/** The failed copy is left to the reaper; the upload goes on with a new one. */
+async function intendInstead(uploads: Uploads, transfer: Transfer, storeId: string): Promise<Target> {
+  const { tenantId, scope } = transfer.target
+  const facts = { ...transfer.facts, copyId: newUuid() }
+  return uploads.platform.inTenant(tenantId, async (db) => {
+    const place = placeOf(uploads.options.layout, storeId, scope, facts, true)
+    const target = await makeTarget(uploads, db, tenantId, place)
+    const until = new Date(Date.now() + uploads.options.leaseSeconds * 1000)
+    await rows.insertCopy(db, target, until)
+    await rows.turnReservation(db, tenantId, transfer.uploadId, target.copyId)
+    return target
+  })
+}
+
+async function storeIn(
+  uploads: Uploads,
+  request: UploadRequest,
+  opened: Opened,
+  source: Source,
+  transfer: Transfer,
+): Promise<StoredContent> {
+  const { target } = transfer
+  const store = storeOf(uploads, target.storeId)
+  const abort = new AbortController()
+  const call = { requestId: request.call.requestId, signal: abort.signal }
+  const stopBeating = beat(uploads, { ...target, uploadId: transfer.uploadId }, abort)
+  try {
+    const stagedKey = stagedThere(request, target, store)
+    const { receipt, tally } =
+      stagedKey === undefined
+        ? await putSource(uploads, store, source, request.sizeBytes, transfer, call, abort)
+        : await copyStaged(store, stagedKey, request.sizeBytes as number, transfer, call)
+    if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
+    const reader = storeReader(store, target, receipt, tally.sizeBytes, call)
+    const detected = await settleType(uploads, transfer, opened, reader)
+    await uploads.inspector.checkBounds(detected.mediaType, reader, abort.signal)
+    return { target, receipt, facts: { ...tally, detected: detected.mediaType, charset: detected.encoding ?? null } }
+  } finally {
+    stopBeating()
+  }
+}
+
+/** The key of what was staged, where the store can copy it by itself. */
+function stagedThere(request: UploadRequest, target: Target, store: ObjectStore): string | undefined {
+  const staged = request.staged?.object
+  const copies = staged?.storeId === target.storeId && !target.encrypted && store.capabilities.serverCopy
+  return copies && request.sizeBytes !== undefined ? staged.key : undefined
+}
+
+async function putSource(
+  uploads: Uploads,
+  store: ObjectStore,
+  source: Source,
+  sizeBytes: number | undefined,
+  transfer: Transfer,
+  call: CallOptions,
+  abort: AbortController,
+): Promise<{ receipt: PutReceipt; tally: Tally }> {
+  const { target, limitBytes } = transfer
+  const { stream, tally } = tallied(source, limitBytes)
+  const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
+  try {
+    const options = {
+      ...copyOptions(target, call),
+      ...besideBytes(transfer),
+      ...(sizeBytes !== undefined && { sizeBytes }),
+    }
+    return { receipt: await store.put(target.key, stream, options), tally }
+  } finally {
+    stopWatching()
+  }
+}
+
+function besideBytes({ target, first }: Transfer) {
+  return { ...(target.metadata && { metadata: target.metadata, contentType: first.mediaType }) }
+}
+
+/**
+ * The store copies what was staged under the final key, which no URL was ever signed for, and that copy is hashed: what
+ * was checked is what is kept, whoever may still write to the staged key (R13).
+ */
+async function copyStaged(
+  store: ObjectStore,
+  stagedKey: string,
+  sizeBytes: number,
+  transfer: Transfer,
+  call: CallOptions,
+): Promise<{ receipt: PutReceipt; tally: Tally }> {
+  const { target, limitBytes } = transfer
+  const options = { ...copyOptions(target, call), ...besideBytes(transfer), to: target.key, sizeBytes }
+  const receipt = await store.copy(stagedKey, options)
+  const { body } = await store.get(target.key, copyOptions(target, call))
+  const { stream, tally } = tallied({ head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }, limitBytes)
+  for await (const _piece of stream) {
+    // Only the hash is wanted.
+  }
+  return { receipt, tally }
+}
+
+/** Gives a store up that takes nothing for twice as long as a client may stand still, for which `steady` watches. */
+export function watchProgress(tally: { sizeBytes: number }, stallSeconds: number, abort: AbortController): () => void {
+  let seenBytes = -1
+  const timer = setInterval(() => {
+    if (tally.sizeBytes === seenBytes) abort.abort(new StoreError('unavailable', 'The store stands still'))
+    seenBytes = tally.sizeBytes
+  }, 2000 * stallSeconds)
+  return () => clearInterval(timer)
+}
+
+interface Beating {
+  tenantId: string
+  copyId: string
+  /** None for a part, whose staged upload lives by itself. */
+  uploadId?: string
+}
+
+/** Tells the reaper, five times in a lease, that the upload lives; stops it when the reaper has taken its copy. */
+export function beat(uploads: Uploads, { tenantId, copyId, uploadId }: Beating, abort: AbortController): () => void {
+  const leaseMs = uploads.options.leaseSeconds * 1000
+  const timer = setInterval(() => {
+    const until = new Date(Date.now() + leaseMs)
+    uploads.platform
+      .inTenant(tenantId, (db) => rows.extendLease(db, tenantId, copyId, uploadId, until))
+      .then((alive) => {
+        if (!alive) abort.abort(new Problem('upload.lost'))
+      })
+      // A beat that fails is made up for by the next: a lease outlasts several.
+      .catch(() => undefined)
+  }, leaseMs / 5)
+  return () => clearInterval(timer)
+}
+
+/** Reads back what was stored: an archive's directory lies at its end, which had not arrived when the head was looked at. */
+function storeReader(store: ObjectStore, target: Target, receipt: PutReceipt, sizeBytes: number, call: CallOptions) {
+  return {
+    sizeBytes,
+    async read(start: number, length: number): Promise<Buffer> {
+      if (length <= 0 || start >= sizeBytes) return Buffer.alloc(0)
+      const { body } = await store.get(target.key, {
+        range: { start, end: Math.min(start + length, sizeBytes) - 1 },
+        ...copyOptions(target, call),
+        ...(receipt.envelope && { envelope: receipt.envelope }),
+      })
+      return Buffer.concat(await body.toArray())
+    },
+  }
+}
+
+async function settleType(
+  uploads: Uploads,
+  { first, facts }: Transfer,
+  opened: Opened,
+  reader: { sizeBytes: number; read(start: number, length: number): Promise<Buffer> },
+): Promise<Detected> {
+  if (first.mediaType !== ZIP || opened.complete) return first
+  const tail = await reader.read(Math.max(0, reader.sizeBytes - TAIL_BYTES), TAIL_BYTES)
+  return uploads.inspector.detect(opened.head, { name: facts.name, complete: false, tail })
+}
