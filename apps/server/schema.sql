@@ -142,6 +142,16 @@ CREATE TABLE stowage.audit_person (
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE stowage.cdn_purge (
+  tenant_id uuid NOT NULL,
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  asset_id uuid NOT NULL,
+  last_n integer NOT NULL,
+  url_epoch integer NOT NULL,
+  attempts integer DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE stowage.chunk (
   tenant_id uuid NOT NULL,
   key text COLLATE "C" NOT NULL,
@@ -276,7 +286,7 @@ CREATE TABLE stowage.signed_url (
   id uuid NOT NULL,
   asset_id uuid NOT NULL,
   uses integer DEFAULT 0 NOT NULL,
-  max_uses integer NOT NULL,
+  max_uses integer,
   expires_at timestamp(3) with time zone NOT NULL
 );
 
@@ -425,6 +435,8 @@ ALTER TABLE stowage.audit_event ADD CONSTRAINT audit_event_pkey PRIMARY KEY (ten
 
 ALTER TABLE stowage.audit_person ADD CONSTRAINT audit_person_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE stowage.cdn_purge ADD CONSTRAINT cdn_purge_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE stowage.chunk ADD CONSTRAINT chunk_pkey PRIMARY KEY (tenant_id, key, put_id, n);
 
 ALTER TABLE stowage.copy ADD CONSTRAINT copy_check CHECK ((((state)::text <> 'live'::text) OR (sha256 IS NOT NULL)));
@@ -563,6 +575,8 @@ CREATE INDEX audit_event_tenant_id_subject_at_idx ON stowage.audit_event USING b
 
 CREATE INDEX audit_person_tenant_id_principal_id_idx ON stowage.audit_person USING btree (tenant_id, principal_id);
 
+CREATE INDEX cdn_purge_due_at_idx ON stowage.cdn_purge USING btree (due_at);
+
 CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE ((state)::text = ANY (ARRAY['writing'::text, 'releasing'::text]));
 
 CREATE INDEX copy_tenant_id_sha256_scope_idx ON stowage.copy USING btree (tenant_id, sha256, scope) WHERE ((state)::text = 'live'::text);
@@ -576,6 +590,8 @@ CREATE INDEX idempotency_expires_at_idx ON stowage.idempotency USING btree (expi
 CREATE INDEX scope_key_master_id_idx ON stowage.scope_key USING btree (master_id);
 
 CREATE INDEX signed_url_expires_at_idx ON stowage.signed_url USING btree (expires_at);
+
+CREATE INDEX signed_url_tenant_id_asset_id_idx ON stowage.signed_url USING btree (tenant_id, asset_id);
 
 CREATE INDEX staged_upload_due_at_idx ON stowage.staged_upload USING btree (due_at);
 
@@ -620,6 +636,10 @@ ALTER TABLE stowage.audit_event FORCE ROW LEVEL SECURITY;
 ALTER TABLE stowage.audit_person ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.audit_person FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.cdn_purge ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.cdn_purge FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.chunk ENABLE ROW LEVEL SECURITY;
 
@@ -795,6 +815,10 @@ CREATE POLICY owner_all ON stowage.audit_person AS PERMISSIVE FOR ALL TO stowage
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.cdn_purge AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY owner_all ON stowage.chunk AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -919,6 +943,9 @@ CREATE POLICY service ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowag
 CREATE POLICY tenant ON stowage.asset_access AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
+CREATE POLICY tenant ON stowage.cdn_purge AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
 CREATE POLICY tenant ON stowage.chunk AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
@@ -987,6 +1014,18 @@ CREATE OR REPLACE FUNCTION api.all_tenants()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select tenant_id from stowage.organization order by tenant_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.away_from_home(OUT away_count bigint, OUT away_bytes numeric, OUT single_count bigint, OUT single_bytes numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) filter (where away), coalesce(sum(stored_bytes) filter (where away), 0),
+    count(*) filter (where not away), coalesce(sum(stored_bytes) filter (where not away), 0)
+  from stowage.copy where wanted_in is not null and state = 'live'
 $function$
 ;
 
@@ -1072,6 +1111,16 @@ CREATE OR REPLACE FUNCTION api.due_copies(p_limit integer)
 AS $function$
   select tenant_id, id from stowage.copy
   where state in ('writing', 'releasing') and due_at <= now() order by due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_purges(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id from stowage.cdn_purge where due_at <= now() order by due_at limit p_limit
 $function$
 ;
 
@@ -1363,6 +1412,44 @@ CREATE OR REPLACE FUNCTION api.me()
 RETURN (NULLIF(current_setting('stowage.me'::text, true), ''::text))::uuid
 ;
 
+CREATE OR REPLACE FUNCTION api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  source record;
+begin
+  select sha256 into source from stowage.copy where tenant_id = t and id = p_source and state = 'live';
+  if not found then
+    return false;
+  end if;
+  perform from stowage.object where tenant_id = t and sha256 = source.sha256 for update;
+  select * into source from stowage.copy where tenant_id = t and id = p_source and state = 'live' for update;
+  if not found then
+    return false;
+  end if;
+  if p_copy is null then
+    perform from stowage.copy where tenant_id = t and sha256 = source.sha256 and scope = source.scope and state = 'live'
+      and store_id = source.wanted_in and asset_id is null and id <> p_source;
+  else
+    update stowage.copy
+      set state = 'live', sha256 = source.sha256, asset_id = source.asset_id, n = source.n, stored_bytes = p_stored,
+        envelope = p_envelope, encrypted = p_encrypted, due_at = null, writable_until = null,
+        wanted_in = p_wanted_in, wanted_at = case when p_wanted_in is null then null else now() end
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = 0;
+  end if;
+  if not found then
+    return false;
+  end if;
+  update stowage.copy set wanted_in = null, wanted_at = null, away = false,
+      state = case when source.away then 'releasing' else 'live' end,
+      due_at = case when source.away then now() + p_delay end
+    where tenant_id = t and id = p_source;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION api.platform()
  RETURNS boolean
  LANGUAGE sql
@@ -1544,6 +1631,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.wanted_copies(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid, wanted_in text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id, wanted_in from stowage.copy
+  where wanted_in is not null and state = 'live' and wanted_at <= now() order by wanted_at limit p_limit
+$function$
+;
+
 CREATE OR REPLACE FUNCTION stowage.asset_level()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1570,6 +1668,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION stowage.forget(asset stowage.asset)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into stowage.cdn_purge (tenant_id, asset_id, last_n, url_epoch, due_at)
+    select (asset).tenant_id, (asset).id, (asset).last_n, (asset).url_epoch, now() + make_interval(mins => later)
+    from unnest(array[0, 10]) later
+    where (asset).visibility = 2 or exists (
+      select from stowage.signed_url u
+      where u.tenant_id = (asset).tenant_id and u.asset_id = (asset).id and u.max_uses is null and u.expires_at > now())
+$function$
+;
+
+CREATE OR REPLACE FUNCTION stowage.forget_changed_asset()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform stowage.forget(old);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION stowage.forget_removed_versions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform stowage.forget(a) from stowage.asset a
+    where (a.tenant_id, a.id) in (select tenant_id, asset_id from removed);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION stowage.forget_unreadable()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform stowage.forget(a) from stowage.asset a
+    where a.tenant_id = new.tenant_id and a.id in (
+      select v.asset_id from stowage.version v where v.tenant_id = new.tenant_id and v.sha256 = new.sha256);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION stowage.may_publish(asset_type text)
  RETURNS boolean
  LANGUAGE sql
@@ -1580,6 +1724,14 @@ RETURN ((api.rank() >= 3) OR ((api.rank() = 2) AND COALESCE((SELECT ((t.rules ->
 -- Triggers
 
 CREATE TRIGGER asset_level BEFORE INSERT OR UPDATE ON stowage.asset FOR EACH ROW EXECUTE FUNCTION stowage.asset_level();
+
+CREATE TRIGGER forget_changed AFTER UPDATE ON stowage.asset FOR EACH ROW WHEN (((((((old.visibility)::smallint IS DISTINCT FROM (new.visibility)::smallint) OR ((old.state)::text IS DISTINCT FROM (new.state)::text)) OR (old.current_n IS DISTINCT FROM new.current_n)) OR ((old.scan)::text IS DISTINCT FROM (new.scan)::text)) OR (old.url_epoch IS DISTINCT FROM new.url_epoch))) EXECUTE FUNCTION stowage.forget_changed_asset();
+
+CREATE TRIGGER forget_removed AFTER DELETE ON stowage.asset FOR EACH ROW EXECUTE FUNCTION stowage.forget_changed_asset();
+
+CREATE TRIGGER forget_removed AFTER DELETE ON stowage.version REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION stowage.forget_removed_versions();
+
+CREATE TRIGGER forget_unreadable AFTER UPDATE OF scan ON stowage.object FOR EACH ROW WHEN ((((old.scan)::text = ANY (ARRAY['clean'::text, 'not_scanned'::text])) AND ((new.scan)::text IS DISTINCT FROM (old.scan)::text))) EXECUTE FUNCTION stowage.forget_unreadable();
 
 -- Grants on schemas
 
@@ -1610,6 +1762,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_access TO stowage_ap
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_tag TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.asset_type TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.cdn_purge TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.chunk TO stowage_app;
 
@@ -1665,6 +1819,8 @@ GRANT EXECUTE ON ROUTINE api."only"() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.all_tenants() TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.away_from_home(OUT away_count bigint, OUT away_bytes numeric, OUT single_count bigint, OUT single_bytes numeric) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
@@ -1672,6 +1828,8 @@ GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size b
 GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_copies(p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.due_purges(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_staged_uploads(p_limit integer) TO stowage_sweep;
 
@@ -1694,6 +1852,8 @@ GRANT EXECUTE ON ROUTINE api.finish_staged(p_upload uuid, p_asset uuid, p_attemp
 GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.platform() TO stowage_app;
 
@@ -1721,6 +1881,16 @@ GRANT EXECUTE ON ROUTINE api.unsealed_tenants() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.used(OUT bytes numeric, OUT files bigint) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.wanted_copies(p_limit integer) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE stowage.asset_level() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.forget(asset stowage.asset) TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.forget_changed_asset() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.forget_removed_versions() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.forget_unreadable() TO PUBLIC;
 
 GRANT EXECUTE ON ROUTINE stowage.may_publish(asset_type text) TO PUBLIC;

@@ -268,17 +268,19 @@ create table stowage.asset_access (
   primary key (tenant_id, asset_id)
 );
 
--- Signed URLs that must be counted. The others need no row.
+-- Signed URLs that must be counted, and those by which a CDN keeps what it was given (`max_uses` is null). The others
+-- need no row.
 create table stowage.signed_url (
   tenant_id uuid not null,
   id uuid not null,
   asset_id uuid not null,
   uses integer not null default 0,
-  max_uses integer not null check (max_uses > 0),
+  max_uses integer check (max_uses > 0),
   expires_at timestamptz(3) not null,
   primary key (tenant_id, id)
 );
 create index on stowage.signed_url (expires_at);
+create index on stowage.signed_url (tenant_id, asset_id);
 
 -- The queue of the pipeline: a job is its row (R7).
 create table stowage.step (

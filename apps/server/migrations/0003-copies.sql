@@ -136,6 +136,45 @@ begin
   end if;
 end $$;
 
+-- Makes a copy of a copy live: beside the first one, or in its place when that one lies away from home. Without `p_copy`
+-- the wanted store has one already, which another upload of the same bytes made. Nothing is changed, and the answer is
+-- false, when the first one is live no more or the second is not there.
+create function api.place_copy(
+  p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval
+) returns boolean language plpgsql as $$
+declare
+  t uuid := api.tenant();
+  source record;
+begin
+  select sha256 into source from stowage.copy where tenant_id = t and id = p_source and state = 'live';
+  if not found then
+    return false;
+  end if;
+  perform from stowage.object where tenant_id = t and sha256 = source.sha256 for update;
+  select * into source from stowage.copy where tenant_id = t and id = p_source and state = 'live' for update;
+  if not found then
+    return false;
+  end if;
+  if p_copy is null then
+    perform from stowage.copy where tenant_id = t and sha256 = source.sha256 and scope = source.scope and state = 'live'
+      and store_id = source.wanted_in and asset_id is null and id <> p_source;
+  else
+    update stowage.copy
+      set state = 'live', sha256 = source.sha256, asset_id = source.asset_id, n = source.n, stored_bytes = p_stored,
+        envelope = p_envelope, encrypted = p_encrypted, due_at = null, writable_until = null,
+        wanted_in = p_wanted_in, wanted_at = case when p_wanted_in is null then null else now() end
+      where tenant_id = t and id = p_copy and state = 'writing' and epoch = 0;
+  end if;
+  if not found then
+    return false;
+  end if;
+  update stowage.copy set wanted_in = null, wanted_at = null, away = false,
+      state = case when source.away then 'releasing' else 'live' end,
+      due_at = case when source.away then now() + p_delay end
+    where tenant_id = t and id = p_source;
+  return true;
+end $$;
+
 -- Ends a staged upload with the version that is made of it, in the same transaction. Refuses like api.commit_upload when
 -- it was ended, or taken up anew, since (SW002).
 create function api.finish_staged(p_upload uuid, p_asset uuid, p_attempt integer) returns void language plpgsql as $$

@@ -24,6 +24,19 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id, id from stowage.staged_upload where due_at <= now() order by due_at limit p_limit
 $$;
 
+create function api.wanted_copies(p_limit integer) returns table (tenant_id uuid, id uuid, wanted_in text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id, id, wanted_in from stowage.copy
+  where wanted_in is not null and state = 'live' and wanted_at <= now() order by wanted_at limit p_limit
+$$;
+
+create function api.away_from_home(out away_count bigint, out away_bytes numeric, out single_count bigint, out single_bytes numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(*) filter (where away), coalesce(sum(stored_bytes) filter (where away), 0),
+    count(*) filter (where not away), coalesce(sum(stored_bytes) filter (where not away), 0)
+  from stowage.copy where wanted_in is not null and state = 'live'
+$$;
+
 create function api.unsealed_tenants() returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id from stowage.organization o
@@ -50,8 +63,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 revoke execute on all functions in schema api from public;
-grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.unsealed_tenants, api.unfolded_tenants,
+grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.unsealed_tenants, api.unfolded_tenants,
   api.all_tenants, api.staging to stowage_sweep;
 grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
-  api.commit_copy, api.commit_upload, api.finish_staged, api.release_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
+  api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
   api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_upload, api.enter_public, api.enter_system to stowage_app;

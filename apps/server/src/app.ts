@@ -67,9 +67,9 @@ function watchStores(metrics: Metrics, log: Logger) {
   }
 }
 
-function createHandlers(config: Config, foundation: Foundation): Handlers {
+function createHandlers(config: Config, foundation: Foundation, stores: Stores['stores']): Handlers {
   return {
-    ...tenantHandlers,
+    ...tenantHandlers(new Set(stores.keys())),
     ...assetHandlers(config),
     ...versionHandlers(config),
     ...stagedHandlers,
@@ -143,7 +143,7 @@ export async function createApp(
   }
   return {
     platform,
-    handlers: createHandlers(config, foundation),
+    handlers: createHandlers(config, foundation, stores),
     storeHandlers: stagedOperations(uploads),
     uploads,
     delivery: { platform, stores, scopeKeys, downloads },

@@ -29,6 +29,12 @@ export function createMetrics() {
       labelNames: ['store', 'verb'],
       registers,
     }),
+    storeUp: new Gauge({
+      name: 'stowage_store_up',
+      help: 'Whether a store is tried: 0 while its circuit breaker is open',
+      labelNames: ['store'],
+      registers,
+    }),
     unauthenticated: new Counter({
       name: 'stowage_unauthenticated_total',
       help: 'Requests refused before anybody was known, by problem',
@@ -37,7 +43,7 @@ export function createMetrics() {
     }),
     copies: new Gauge({
       name: 'stowage_copies',
-      help: 'Copies that are unfinished or being removed',
+      help: 'Copies that are unfinished, being removed, away from home or without their second copy',
       labelNames: ['state'],
       registers,
     }),

@@ -3,6 +3,9 @@ import { flag, list, name, page, role, roles, slug, timestamp, typeName, visibil
 import { id } from '../ids.ts'
 import { actions, operation } from '../operation.ts'
 
+/** The name of a configured store. */
+const storeName = z.string().min(1).max(63)
+
 const limits = {
   defaultVisibility: visibility.exclude(['public']),
   maxSizeBytes: z.number().int().positive().nullable(),
@@ -10,6 +13,8 @@ const limits = {
   quotaFiles: z.number().int().nonnegative().nullable(),
   keepVersions: z.number().int().positive().max(10_000).nullable(),
   readableUnscanned: z.array(z.enum(['noScanner', 'tooLarge', 'encrypted', 'limits'])),
+  storeId: storeName.nullable().describe('Where its new files go; null for where the installation says'),
+  secondStoreId: storeName.nullable().describe('Where a second copy of them goes'),
 }
 
 export const organization = z.object({
@@ -104,7 +109,7 @@ export const tenantOperations = {
     method: 'PATCH',
     path: '/v1/organizations/{organizationId}',
     action: 'organization.manage',
-    summary: 'Change name, limits and defaults of an organization; quotas with a platform key',
+    summary: 'Change name, limits and defaults of an organization; quotas and stores with a platform key',
     input: z.strictObject({ organizationId, name: name.optional(), ...z.object(limits).partial().shape }),
     output: organization,
     subject: ofOrganization,

@@ -30,6 +30,7 @@ export interface HttpApp extends Omit<Door, 'publicUrl'> {
   urlSigning: SecretKeys
   metrics: Metrics
   pools: { requests: pg.Pool; sweep: pg.Pool }
+  storeStates: () => Record<string, string>
 }
 
 export interface HttpOptions {
@@ -98,7 +99,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   addUploadRoutes(server, door, app.uploads)
   addStagedRoutes(server, door, app.uploads)
   addContentRoute(server, door, app.delivery, app.urlSigning)
-  addServiceRoutes(server, app.metrics, app.pools)
+  addServiceRoutes(server, app.metrics, app.pools, app.storeStates)
   return server
 }
 

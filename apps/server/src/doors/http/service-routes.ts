@@ -9,14 +9,16 @@ export function addServiceRoutes(
   server: FastifyInstance,
   metrics: Metrics,
   pools: { requests: pg.Pool; sweep: pg.Pool },
+  storeStates: () => Record<string, string>,
 ): void {
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async () => {
     await pools.requests.query('select 1')
-    return { status: 'ready' }
+    return { status: 'ready', stores: storeStates() }
   })
   server.get('/metrics', async (_request, reply) => {
     await countCopies(metrics, pools.sweep)
+    for (const [store, state] of Object.entries(storeStates())) metrics.storeUp.set({ store }, state === 'open' ? 0 : 1)
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   const document = JSON.stringify(openApiDocument())
@@ -30,12 +32,15 @@ export function addServiceRoutes(
   )
 }
 
-/** The figures of unfinished and released copies are read when they are asked for. */
+/** The figures of copies that are not where they are to be are read when they are asked for. */
 async function countCopies(metrics: Metrics, sweep: pg.Pool): Promise<void> {
-  const { rows } = await sweep.query<Record<string, number | string>>('select * from api.staging()')
+  const text = 'select * from api.staging(), api.away_from_home()'
+  const { rows } = await sweep.query<Record<string, number | string>>(text)
   for (const [state, prefix] of [
     ['writing', 'unfinished'],
     ['releasing', 'releasing'],
+    ['away', 'away'],
+    ['withoutSecond', 'single'],
   ] as const) {
     metrics.copies.set({ state }, Number(rows[0]?.[`${prefix}_count`] ?? 0))
     metrics.copyBytes.set({ state }, Number(rows[0]?.[`${prefix}_bytes`] ?? 0))

@@ -6,7 +6,7 @@ import { lockAssetRow } from '../../features/assets/room.ts'
 import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
-import { expireStaged, finishStaged, type Uploads } from '../../features/uploads/room.ts'
+import { expireStaged, finishStaged, replicateCopy, type Uploads } from '../../features/uploads/room.ts'
 import { pruneByRule } from '../../features/versions/room.ts'
 import { type AuditTrail, auditOutcome } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
@@ -75,6 +75,14 @@ export const jobs = {
       const finished = await finishStaged(worker.uploads, tenantId, id, worker.log)
       return finished === 'done' || finished === 'failed'
     })
+  },
+  replicate: async (worker: Jobs): Promise<number> => {
+    const text = 'select * from api.wanted_copies($1)'
+    const found = await find<{ tenant_id: string; id: string; wanted_in: string }>(worker, text, [AT_ONCE])
+    const reachable = found.filter(({ wanted_in: storeId }) => worker.uploads.isUp(storeId))
+    return countDone(worker, 'replicate', reachable, ({ tenant_id: tenantId, id }) =>
+      replicateCopy(worker.uploads, tenantId, id, worker.options),
+    )
   },
   steps: async (worker: Jobs): Promise<number> => {
     const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [AT_ONCE])

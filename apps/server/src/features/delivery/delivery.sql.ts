@@ -57,6 +57,27 @@ export async function findContent(db: Db, assetId: string, n: number | null): Pr
   return (await send(db, FIND_CONTENT(assetId, n)))[0]
 }
 
+/** The other live copies of the same bytes, as good as the one that was found, best first. */
+export async function findOtherCopies(
+  db: Db,
+  tenantId: string,
+  { sha256, scope, copy_id: copyId }: Pick<Placed, 'sha256' | 'scope' | 'copy_id'>,
+): Promise<Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'envelope' | 'encrypted'>[]> {
+  return db
+    .selectFrom('copy as c')
+    .innerJoin('placement as p', (join) =>
+      join.onRef('p.tenant_id', '=', 'c.tenant_id').onRef('p.id', '=', 'c.placement_id'),
+    )
+    .select(['c.id as copy_id', 'c.store_id', 'c.key', 'c.envelope', 'c.encrypted'])
+    .where('c.tenant_id', '=', tenantId)
+    .where('c.sha256', '=', sha256)
+    .where('c.scope', '=', scope)
+    .where('c.state', '=', 'live')
+    .where('c.id', '<>', copyId)
+    .orderBy('p.rank')
+    .execute()
+}
+
 export async function assetExists(db: Db, tenantId: string, assetId: string): Promise<boolean> {
   const row = await db
     .selectFrom('asset')

@@ -12,7 +12,7 @@ import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import { type ByteRange, type ObjectStore, StoreError } from '../../providers/stores/port.ts'
 import { noteOthersPrivate } from '../assets/room.ts'
 import { refuseUnreadable } from './delivery.rules.ts'
-import { assetExists, findContent, type Placed } from './delivery.sql.ts'
+import { assetExists, findContent, findOtherCopies, type Placed } from './delivery.sql.ts'
 import type { DownloadCounter } from './downloads.ts'
 
 export interface Delivery {
@@ -111,12 +111,17 @@ async function openContent(
     if (found.base64 !== null) return await smallContent(source, found.base64, range)
     return await openCopy(source, found, range, signal)
   } catch (error) {
-    // The copy was released since it was looked up; another one may be live now.
-    const moved = error instanceof StoreError && error.kind === 'notFound' && (await findAgain(delivery, source))
-    if (moved) return openCopy({ ...source, keys: moved.keys }, moved.found, range, signal).catch(rethrow)
+    if (!(error instanceof StoreError && ELSEWHERE.has(error.kind))) return rethrow(error)
+    // The copy was released since it was looked up, or its store is down: another copy may serve.
+    for (const other of await findOthers(delivery, source)) {
+      const stream = await openCopy({ ...source, keys: other.keys }, other.copy, range, signal).catch(() => undefined)
+      if (stream) return stream
+    }
     return rethrow(error)
   }
 }
+
+const ELSEWHERE: ReadonlySet<string> = new Set(['notFound', 'unavailable', 'throttled', 'denied', 'corrupt'])
 
 function rethrow(error: unknown): never {
   throw storeProblem(error)
@@ -130,7 +135,7 @@ async function smallContent({ found, keys }: Source, base64: string, range: Byte
 
 async function openCopy(
   source: Source,
-  found: Placed,
+  found: Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'envelope'>,
   range: ByteRange | undefined,
   signal: AbortSignal,
 ): Promise<Readable> {
@@ -148,11 +153,15 @@ async function openCopy(
   return body
 }
 
-async function findAgain({ platform, scopeKeys }: Delivery, { tenantId, found }: Source) {
+async function findOthers({ platform, scopeKeys }: Delivery, { tenantId, found }: Source) {
   return platform.inTenant(tenantId, async (db: Db) => {
-    const again = await findContent(db, found.asset_id, found.n)
-    if (!again?.copy_id || again.copy_id === found.copy_id) return undefined
-    return { found: again, keys: again.encrypted ? await scopeKeys.wrapperOf(db, tenantId, again.scope) : undefined }
+    const copies = await findOtherCopies(db, tenantId, found)
+    return Promise.all(
+      copies.map(async (copy) => ({
+        copy,
+        keys: copy.encrypted ? await scopeKeys.wrapperOf(db, tenantId, found.scope) : undefined,
+      })),
+    )
   })
 }
 

@@ -14,54 +14,71 @@ export function ownTenant(context: Context, organizationId: string): string {
   return context.tenantId
 }
 
-export const organizationHandlers = {
-  'organizations.create': async (context, { name, slug, ...limits }) => {
-    const created = await rows.insertOrganization(context.db, {
-      tenant_id: newUuid(),
-      name,
-      slug,
-      ...limitColumns(limits),
-    })
-    if (!created) throw new Problem('organization.slugTaken', { slug })
-    await rows.insertGuards(context.db, created.tenant_id)
-    return shown(created)
-  },
-  'organizations.list': async (context, { limit, cursor }) => {
-    const onlyTenant = context.principal.kind === 'platform' ? undefined : context.tenantId
-    const found = await rows.findOrganizations(
-      context.db,
-      idAfter(context, { list: 'organizations' }, cursor),
-      limit + 1,
-      onlyTenant,
-    )
-    return pageOf(context, { list: 'organizations' }, limit, found, shown, (row) => [row.tenant_id])
-  },
-  'organizations.get': async (context, { organizationId }) => {
-    const found = await rows.findOrganization(context.db, visibleTenant(context, organizationId))
-    if (!found) throw new Problem('organization.notFound')
-    return shown(found)
-  },
-  'organizations.update': async (context, { organizationId, name, ...limits }) => {
-    const tenantId = ownTenant(context, organizationId)
-    const raisesQuota = limits.quotaBytes !== undefined || limits.quotaFiles !== undefined
-    if (raisesQuota && context.principal.kind !== 'platform')
-      throw new Problem('access.forbidden', { action: 'organization.manage' })
-    const changed = await rows.updateOrganization(context.db, tenantId, {
-      ...(name !== undefined && { name }),
-      ...limitColumns(limits),
-    })
-    if (!changed) throw new Problem('organization.notFound')
-    return shown(changed)
-  },
-  'organizations.delete': async (context, { organizationId }) => {
-    const tenantId = ownTenant(context, organizationId)
-    if (context.principal.role !== 'owner') throw new Problem('access.forbidden', { action: 'organization.manage' })
-    const assets = await rows.countAssets(context.db, tenantId)
-    if (assets > 0) throw new Problem('organization.notEmpty', { assets })
-    await rows.deleteOrganization(context.db, tenantId)
-    return undefined
-  },
-} satisfies { [Name in `organizations.${'create' | 'list' | 'get' | 'update' | 'delete'}`]: Handler<Name> }
+export function organizationHandlers(storeIds: ReadonlySet<string>) {
+  return {
+    'organizations.create': async (context, { name, slug, ...limits }) => {
+      requireStores(limits, storeIds)
+      const created = await rows.insertOrganization(context.db, {
+        tenant_id: newUuid(),
+        name,
+        slug,
+        ...limitColumns(limits),
+      })
+      if (!created) throw new Problem('organization.slugTaken', { slug })
+      await rows.insertGuards(context.db, created.tenant_id)
+      return shown(created)
+    },
+    'organizations.list': async (context, { limit, cursor }) => {
+      const onlyTenant = context.principal.kind === 'platform' ? undefined : context.tenantId
+      const found = await rows.findOrganizations(
+        context.db,
+        idAfter(context, { list: 'organizations' }, cursor),
+        limit + 1,
+        onlyTenant,
+      )
+      return pageOf(context, { list: 'organizations' }, limit, found, shown, (row) => [row.tenant_id])
+    },
+    'organizations.get': async (context, { organizationId }) => {
+      const found = await rows.findOrganization(context.db, visibleTenant(context, organizationId))
+      if (!found) throw new Problem('organization.notFound')
+      return shown(found)
+    },
+    'organizations.update': async (context, { organizationId, name, ...limits }) => {
+      const tenantId = ownTenant(context, organizationId)
+      const ofPlatform = PLATFORM_LIMITS.some((limit) => limits[limit] !== undefined)
+      if (ofPlatform && context.principal.kind !== 'platform')
+        throw new Problem('access.forbidden', { action: 'organization.manage' })
+      requireStores(limits, storeIds)
+      const changed = await rows.updateOrganization(context.db, tenantId, {
+        ...(name !== undefined && { name }),
+        ...limitColumns(limits),
+      })
+      if (!changed) throw new Problem('organization.notFound')
+      return shown(changed)
+    },
+    'organizations.delete': async (context, { organizationId }) => {
+      const tenantId = ownTenant(context, organizationId)
+      if (context.principal.role !== 'owner') throw new Problem('access.forbidden', { action: 'organization.manage' })
+      const assets = await rows.countAssets(context.db, tenantId)
+      if (assets > 0) throw new Problem('organization.notEmpty', { assets })
+      await rows.deleteOrganization(context.db, tenantId)
+      return undefined
+    },
+  } satisfies { [Name in `organizations.${'create' | 'list' | 'get' | 'update' | 'delete'}`]: Handler<Name> }
+}
+
+/** What an organization does not decide for itself. */
+const PLATFORM_LIMITS = ['quotaBytes', 'quotaFiles', 'storeId', 'secondStoreId'] as const
+
+function requireStores(limits: Limits, storeIds: ReadonlySet<string>): void {
+  const unknown = (['storeId', 'secondStoreId'] as const).filter((field) => {
+    const storeId = limits[field]
+    return typeof storeId === 'string' && !storeIds.has(storeId)
+  })
+  if (unknown.length === 0) return
+  const reason = `there is no such store; there are ${[...storeIds].join(', ')}`
+  throw new Problem('request.invalid', { errors: unknown.map((field) => ({ field, reason })) })
+}
 
 /** A platform key sees every organization; the policy on the table says so too. */
 function visibleTenant(context: Context, organizationId: string): string {
@@ -71,7 +88,14 @@ function visibleTenant(context: Context, organizationId: string): string {
 type Limits = Partial<
   Pick<
     Output<'organizations.get'>,
-    'defaultVisibility' | 'maxSizeBytes' | 'quotaBytes' | 'quotaFiles' | 'keepVersions' | 'readableUnscanned'
+    | 'defaultVisibility'
+    | 'maxSizeBytes'
+    | 'quotaBytes'
+    | 'quotaFiles'
+    | 'keepVersions'
+    | 'readableUnscanned'
+    | 'storeId'
+    | 'secondStoreId'
   >
 >
 
@@ -83,6 +107,8 @@ function limitColumns(limits: Limits) {
     ...(limits.quotaFiles !== undefined && { quota_files: limits.quotaFiles }),
     ...(limits.keepVersions !== undefined && { keep_versions: limits.keepVersions }),
     ...(limits.readableUnscanned !== undefined && { readable_unscanned: limits.readableUnscanned }),
+    ...(limits.storeId !== undefined && { store_id: limits.storeId }),
+    ...(limits.secondStoreId !== undefined && { second_store_id: limits.secondStoreId }),
   }
 }
 
@@ -97,6 +123,8 @@ function shown(row: Selectable<OrganizationTable>): Output<'organizations.get'> 
     quotaFiles: row.quota_files,
     keepVersions: row.keep_versions,
     readableUnscanned: row.readable_unscanned as Output<'organizations.get'>['readableUnscanned'],
+    storeId: row.store_id,
+    secondStoreId: row.second_store_id,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }

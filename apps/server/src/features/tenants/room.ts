@@ -6,13 +6,15 @@ import { teamHandlers } from './teams.ts'
 import { usageHandlers } from './usage.ts'
 
 /** Organizations, members, teams, asset types and API keys. */
-export const tenantHandlers = {
-  ...organizationHandlers,
-  ...memberHandlers,
-  ...teamHandlers,
-  ...assetTypeHandlers,
-  ...apiKeyHandlers,
-  ...usageHandlers,
+export function tenantHandlers(storeIds: ReadonlySet<string>) {
+  return {
+    ...organizationHandlers(storeIds),
+    ...memberHandlers,
+    ...teamHandlers,
+    ...assetTypeHandlers,
+    ...apiKeyHandlers,
+    ...usageHandlers,
+  }
 }
 
 export { hashSecret } from './api-keys.ts'

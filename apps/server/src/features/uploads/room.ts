@@ -85,6 +85,7 @@ export interface Uploads {
 
 export { createPlacements, DATABASE_STORE, type Placements } from './placing.ts'
 export { receiveUpload } from './receive.ts'
+export { replicateCopy } from './replicate.ts'
 export { beginStaged, shownStaged, stagedHandlers, stagedOperations } from './staged.ts'
 export { expireStaged, finishStaged } from './staged-finish.ts'
 export { type PartRequest, receivePart } from './staged-parts.ts'

@@ -107,6 +107,16 @@ export interface AuditPersonTable {
   created_at: Generated<Date>
 }
 
+export interface CdnPurgeTable {
+  tenant_id: string
+  id: Generated<string>
+  asset_id: string
+  last_n: number
+  url_epoch: number
+  attempts: Generated<number>
+  due_at: Generated<Date>
+}
+
 export interface ChunkTable {
   tenant_id: string
   key: string
@@ -241,7 +251,7 @@ export interface SignedUrlTable {
   id: string
   asset_id: string
   uses: Generated<number>
-  max_uses: number
+  max_uses: number | null
   expires_at: Date
 }
 
@@ -363,6 +373,7 @@ export interface Database {
   audit_batch: AuditBatchTable
   audit_event: AuditEventTable
   audit_person: AuditPersonTable
+  cdn_purge: CdnPurgeTable
   chunk: ChunkTable
   copy: CopyTable
   credential: CredentialTable

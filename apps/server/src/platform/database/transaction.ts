@@ -72,6 +72,11 @@ export function mayRetry(error: unknown): boolean {
   return code === '40001' || code === '40P01'
 }
 
+/** Somebody else has taken the key. */
+export function isUniqueViolation(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === '23505'
+}
+
 const CONNECTION_LOST = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

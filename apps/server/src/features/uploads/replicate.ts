@@ -1,0 +1,167 @@
+import { sql } from 'kysely'
+import { extensionOf } from '../../domain/asset-name.ts'
+import { newUuid } from '../../domain/id.ts'
+import type { Db } from '../../platform/database/connect.ts'
+import { isUniqueViolation } from '../../platform/database/transaction.ts'
+import { type PutReceipt, StoreError } from '../../providers/stores/port.ts'
+import { type Tally, tallied } from './body.ts'
+import type { KeyFacts } from './placing.ts'
+import { ownerName } from './plan.ts'
+import type { Uploads } from './room.ts'
+import { copyOptions, makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import { beat, watchProgress } from './transfer.ts'
+import type { Owner } from './uploads.rules.ts'
+import { insertCopy } from './uploads.sql.ts'
+
+const RETRY_SECONDS = 60
+
+interface Wanted {
+  id: string
+  sha256: Buffer
+  scope: string
+  store_id: string
+  key: string
+  envelope: Buffer | null
+  encrypted: boolean
+  away: boolean
+  wanted_in: string
+  second_store_id: string | null
+  size_bytes: number
+  slug: string
+  asset_id: string
+  asset_type: string
+  owner_id: string | null
+  owner_kind: string | null
+  n: number
+  name: string
+  created_at: Date
+  /** Another upload of the same bytes has brought them there. */
+  is_there: boolean
+}
+
+/**
+ * Brings a copy's bytes into the store that wants them: home from where they had fallen back to, or into a second
+ * store. The new copy is written, verified by its hash and made live; only then is a copy that was away released. Safe
+ * to repeat and to be killed anywhere.
+ *
+ * @returns false when it has to wait
+ */
+export async function replicateCopy(
+  uploads: Uploads,
+  tenantId: string,
+  copyId: string,
+  options: { releaseDelaySeconds: number },
+): Promise<boolean> {
+  const { inTenant } = uploads.platform
+  const begun = await inTenant(tenantId, async (db) => {
+    const wanted = await claimWanted(db, tenantId, copyId)
+    if (wanted?.is_there) await place(db, undefined, wanted.id, undefined, undefined, options.releaseDelaySeconds)
+    if (!wanted || wanted.is_there) return undefined
+    return { wanted, target: await intendReplica(uploads, db, tenantId, wanted) }
+  }).catch((error) => {
+    // The key is still held by a write that failed: it is free once the reaper is sure that nobody writes there.
+    if (isUniqueViolation(error)) return undefined
+    throw error
+  })
+  if (!begun) return false
+  const { wanted, target } = begun
+  const { receipt, tally } = await copyAcross(uploads, wanted, target)
+  if (!tally.sha256.equals(wanted.sha256)) {
+    throw new StoreError('corrupt', `Copy ${wanted.id} in ${wanted.store_id} is not what it was`)
+  }
+  const second = wanted.away ? (wanted.second_store_id ?? uploads.options.secondStoreId) : undefined
+  return inTenant(tenantId, (db) =>
+    place(db, target, wanted.id, receipt, second === target.storeId ? undefined : second, options.releaseDelaySeconds),
+  )
+}
+
+/** Takes a copy for a while, so that no two nodes carry it and one that cannot be carried waits its turn. */
+async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wanted | undefined> {
+  const claimed = await sql`update copy set wanted_at = now() + make_interval(secs => ${RETRY_SECONDS})
+    where tenant_id = ${tenantId} and id = ${copyId} and state = 'live' and wanted_in is not null and wanted_at <= now()`.execute(
+    db,
+  )
+  if (claimed.numAffectedRows !== 1n) return undefined
+  const { rows } = await sql<Wanted>`
+    select c.id, c.sha256, c.scope, c.store_id, c.key, c.envelope, c.encrypted, c.away, c.wanted_in, o.second_store_id, o.slug,
+      v.size_bytes, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
+      c.asset_id is null and exists (select from copy t where t.tenant_id = c.tenant_id and t.sha256 = c.sha256
+        and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null) as is_there
+    from copy c
+      join organization o on o.tenant_id = c.tenant_id
+      join version v on v.tenant_id = c.tenant_id and v.sha256 = c.sha256 and v.scope = c.scope
+        and (c.asset_id is null or (v.asset_id = c.asset_id and v.n = c.n))
+      join asset a on a.tenant_id = v.tenant_id and a.id = v.asset_id
+    where c.tenant_id = ${tenantId} and c.id = ${copyId}
+    order by v.created_at limit 1`.execute(db)
+  return rows[0]
+}
+
+async function intendReplica(uploads: Uploads, db: Db, tenantId: string, wanted: Wanted): Promise<Target> {
+  const facts: KeyFacts = {
+    organizationSlug: wanted.slug,
+    assetType: wanted.asset_type,
+    owner: ownerName({ id: wanted.owner_id, kind: wanted.owner_kind as Owner['kind'] }),
+    assetId: wanted.asset_id,
+    copyId: newUuid(),
+    n: wanted.n,
+    name: wanted.name,
+    extension: extensionOf(wanted.name),
+    createdAt: wanted.created_at,
+  }
+  const place = placeOf(uploads.options.layout, wanted.wanted_in, wanted.scope, facts, !wanted.away)
+  const target = await makeTarget(uploads, db, tenantId, place)
+  await insertCopy(db, target, new Date(Date.now() + uploads.options.leaseSeconds * 1000))
+  return target
+}
+
+async function copyAcross(
+  uploads: Uploads,
+  wanted: Wanted,
+  target: Target,
+): Promise<{ receipt: PutReceipt; tally: Tally }> {
+  const { tenantId } = target
+  const abort = new AbortController()
+  const stopBeating = beat(uploads, target, abort)
+  const call = { signal: abort.signal }
+  const keys = wanted.encrypted
+    ? await uploads.platform.inTenant(tenantId, (db) => uploads.scopeKeys.wrapperOf(db, tenantId, wanted.scope))
+    : undefined
+  const { body } = await storeOf(uploads, wanted.store_id).get(wanted.key, {
+    ...call,
+    tenantId,
+    context: wanted.id,
+    ...(wanted.envelope && { envelope: wanted.envelope }),
+    ...(keys && { keys }),
+  })
+  const source = { head: Buffer.alloc(0), rest: (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]() }
+  const { stream, tally } = tallied(source, Number.POSITIVE_INFINITY)
+  const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
+  try {
+    const receipt = await storeOf(uploads, target.storeId).put(target.key, stream, {
+      ...copyOptions(target, call),
+      sizeBytes: wanted.size_bytes,
+      ...(target.metadata && { metadata: target.metadata }),
+    })
+    return { receipt, tally }
+  } finally {
+    stopWatching()
+    stopBeating()
+    body.destroy()
+  }
+}
+
+async function place(
+  db: Db,
+  target: Target | undefined,
+  sourceId: string,
+  receipt: PutReceipt | undefined,
+  second: string | undefined,
+  delaySeconds: number,
+): Promise<boolean> {
+  const { rows } = await sql<{ placed: boolean }>`select api.place_copy(${target?.copyId ?? null}, ${sourceId},
+    ${receipt?.storedBytes ?? null}, ${receipt?.envelope ?? null}, ${receipt?.envelope !== undefined}, ${second ?? null}, make_interval(secs => ${delaySeconds})) as placed`.execute(
+    db,
+  )
+  return rows[0]?.placed === true
+}
