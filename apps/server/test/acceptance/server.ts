@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll } from 'vitest'
+import { openStoreSettings } from '../store-settings.ts'
 import { poll } from './poll.ts'
 
 /** The server under test and its platform key. */
@@ -21,7 +22,7 @@ const OWN_KEY = 'acceptance-platform-key-0123456789'
 
 /**
  * The server that `STOWAGE_TEST_URL` and `STOWAGE_TEST_KEY` name, else one started for the calling test file with data
- * of its own, and stopped after it.
+ * of its own, and stopped after it. Its files lie in the kind of store that `STOWAGE_TEST_STORE` names.
  *
  * @throws Error with the server's output when it ends before it is ready
  */
@@ -30,7 +31,14 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
   if (url && key) return { url: url.replace(/\/+$/, ''), key, own: false }
   const port = await freePort()
   const data = await mkdtemp(join(tmpdir(), 'stowage-acceptance-'))
-  const environment = { STOWAGE_DATA: data, STOWAGE_PORT: String(port), STOWAGE_ADMIN_KEY: OWN_KEY, ...settings }
+  const store = await openStoreSettings(process.env['STOWAGE_TEST_STORE'] ?? 'local')
+  const environment = {
+    ...store.settings,
+    STOWAGE_DATA: data,
+    STOWAGE_PORT: String(port),
+    STOWAGE_ADMIN_KEY: OWN_KEY,
+    ...settings,
+  }
   const server = spawn(process.execPath, [MAIN, 'serve'], {
     env: { PATH: process.env['PATH'], STOWAGE_LOG_LEVEL: 'warn', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -45,6 +53,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
   afterAll(async () => {
     server.kill('SIGTERM')
     await ended
+    await store.close()
     await rm(data, { recursive: true, force: true })
   })
   const origin = `http://localhost:${port}`

@@ -30,7 +30,7 @@ export async function readCall(request: IncomingMessage, origin: string): Promis
     rawPath,
     rawQuery,
     segments: rawPath.slice(1).split('/').map(unescaped),
-    query: new URLSearchParams(rawQuery.replaceAll('+', '%2B')),
+    query: new URLSearchParams(rawQuery),
     headers: request.headers,
     body: await buffer(request),
     origin,

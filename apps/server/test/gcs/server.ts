@@ -15,6 +15,8 @@ export interface GcsServer {
   /** To be given as `apiEndpoint` to the official SDK, or as `endpoint` to the store. */
   url: string
   credentials: ServiceAccountKey
+  /** Answers that have begun and are not yet taken to their end. */
+  openAnswers(): number
   close(): Promise<void>
 }
 
@@ -30,7 +32,10 @@ export interface GcsServer {
 export async function startGcsServer({ port = 0 }: { port?: number } = {}): Promise<GcsServer> {
   const { account, credentials } = createAccount()
   const gcs = createGcs()
+  let open = 0
   const server = createServer(async (request, response) => {
+    open++
+    response.once('close', () => open--)
     const isJson = /^\/(upload\/|download\/)?storage\/v1\//.test(request.url ?? '')
     try {
       const call = await readCall(request, `http://${request.headers.host}`)
@@ -45,6 +50,7 @@ export async function startGcsServer({ port = 0 }: { port?: number } = {}): Prom
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     credentials,
+    openAnswers: () => open,
     close: () => {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(() => resolve()))

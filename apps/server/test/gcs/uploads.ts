@@ -101,11 +101,16 @@ function takeRange(session: ResumableSession, { headers, body }: Call): number |
     keep(session, body, 0)
     return session.receivedBytes
   }
-  const parts = /^bytes (?:(\d+)-(\d+)|\*)\/(?:(\d+)|\*)$/.exec(range)
+  const parts = /^bytes (?:(\d+)-(\d+|\*)|\*)\/(?:(\d+)|\*)$/.exec(range)
   if (!parts) throw new GcsRefusal(400, 'invalid', 'Invalid Content-Range.')
   const [, start, end, size] = parts
   const total = size === undefined ? undefined : Number(size)
   if (start === undefined) return total
+  if (end === '*') {
+    // All that is left, whose end is the end of the request.
+    keep(session, body, Number(start))
+    return session.receivedBytes
+  }
   const length = Number(end) - Number(start) + 1
   if (body.length !== length) throw new GcsRefusal(400, 'invalid', 'The body is not of the length of its range.')
   if (total === undefined && length % QUANTUM !== 0) {

@@ -18,6 +18,8 @@ export interface StoreUnderTest {
 }
 
 export interface StoreLimits {
+  /** What a presigned GET does not send back: Cloud Storage knows no such parameter, and the store says `unsupported`. */
+  presignedGet?: readonly 'cacheControl'[]
   /** Puts that race may all win: RadosGW 16 does not keep `If-None-Match` in a bucket with versions. */
   racingPuts?: boolean
   /**

@@ -94,17 +94,18 @@ function describeGets(bench: Bench): void {
 
   test('sends back the disposition, media type and cache rule that were asked for', async (context) => {
     const contentDisposition = `attachment; filename="z.txt"; filename*=UTF-8''%C5%BC%C3%B3%20z.txt`
-    const cacheControl = 'private, max-age=60'
+    const limited = bench.subject.limits?.presignedGet?.includes('cacheControl')
+    const cacheControl = limited ? undefined : 'private, max-age=60'
     const request = await signed(context, {
       contentDisposition,
-      cacheControl,
+      ...(cacheControl && { cacheControl }),
       contentType: 'text/plain; charset=utf-8',
     })
     const response = await send(request)
     await response.body?.cancel()
     expect(Object.fromEntries(response.headers)).toMatchObject({
       'content-disposition': contentDisposition,
-      'cache-control': cacheControl,
+      ...(cacheControl && { 'cache-control': cacheControl }),
       'content-type': 'text/plain; charset=utf-8',
     })
   })

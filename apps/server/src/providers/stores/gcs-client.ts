@@ -170,9 +170,11 @@ export async function open(client: GcsClient, request: GcsRequest, watch: Watch)
 }
 
 function addressOf({ endpoint }: GcsClient, { path, query = {} }: GcsRequest): string {
-  const url = new URL(path.startsWith('/') ? endpoint + path : path)
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
-  return url.href
+  const told = Object.entries(query).flatMap(([name, value]) => {
+    return value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]
+  })
+  const url = path.startsWith('/') ? endpoint + path : path
+  return told.length > 0 ? `${url}?${told.join('&')}` : url
 }
 
 function payloadOf({ body, json, headers }: GcsRequest, watch: Watch) {

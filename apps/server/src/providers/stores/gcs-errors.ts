@@ -20,6 +20,9 @@ const RATE_REASONS = /rateLimitExceeded|userRateLimitExceeded|quotaExceeded/
 /** XML API codes of parts that are not what was named, or too small. */
 const PART_CODES = /^(InvalidPart|InvalidPartOrder|EntityTooSmall|MalformedCompleteMultipartUploadRequest)$/
 
+/** What the library says when it has no key that it could sign with. */
+const UNUSABLE_KEY = /default credentials|private[ _]key|client_email|DECODER|PEM/i
+
 interface Refusal {
   reason: string
   message: string
@@ -61,8 +64,9 @@ export function failedOnTheWay(error: unknown, what: string): StoreError {
   if (error instanceof StoreError) return error
   const { message = String(error), code, response } = error as Partial<Error> & FailedRequest
   const cause = new Error([response?.status, code, message].filter((part) => part !== undefined).join(' '))
-  const denied = response?.status !== undefined && response.status >= 400 && response.status < 404
-  const kind = denied || /default credentials|private key|client_email/i.test(message) ? 'denied' : 'unavailable'
+  const refused = response?.status !== undefined && response.status >= 400 && response.status < 404
+  const keyless = code === 'ENOENT' || UNUSABLE_KEY.test(message)
+  const kind = refused || keyless ? 'denied' : 'unavailable'
   return new StoreError(kind, `Cloud Storage was not reached for ${what}`, { cause })
 }
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import { CRC32C } from '@google-cloud/storage'
 import { checkRange } from './byte-range.ts'
 import { type GcsClient, type OpenAnswer, objectPath, open, type Watch, watchFor } from './gcs-client.ts'
+import { createCrc32c } from './gcs-crc32c.ts'
 import { failedOnTheWay } from './gcs-errors.ts'
 import { type ByteRange, type GetOptions, type StoredObject, StoreError, type StoreKey } from './port.ts'
 
@@ -92,7 +92,7 @@ function checkedBody(source: Readable, watch: Watch, expected: Expected): Readab
 }
 
 async function* checkedChunks(source: Readable, { key, expected, crc32c }: Expected): AsyncGenerator<Buffer> {
-  const sum = crc32c === undefined ? undefined : new CRC32C()
+  const sum = crc32c === undefined ? undefined : createCrc32c()
   let bytes = 0
   for await (const chunk of source) {
     bytes += chunk.length
@@ -100,5 +100,5 @@ async function* checkedChunks(source: Readable, { key, expected, crc32c }: Expec
     yield chunk as Buffer
   }
   if (bytes !== expected) throw new StoreError('corrupt', `${key} came as ${bytes} bytes of ${expected}`)
-  if (sum && sum.toString() !== crc32c) throw new StoreError('corrupt', `${key} is not of its checksum`)
+  if (sum && sum.value() !== crc32c) throw new StoreError('corrupt', `${key} is not of its checksum`)
 }

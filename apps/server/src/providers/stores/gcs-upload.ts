@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import { CRC32C } from '@google-cloud/storage'
 import { untilAborted } from './abort.ts'
 import { chunksOf } from './body.ts'
 import { createByteQueue } from './byte-queue.ts'
 import { type GcsAnswer, type GcsClient, objectPath, send } from './gcs-client.ts'
+import { createCrc32c } from './gcs-crc32c.ts'
 import { isSilence } from './gcs-errors.ts'
 import { type ObjectResource, removeGeneration } from './gcs-objects.ts'
 import { type PutOptions, type PutReceipt, StoreError, type StoreKey } from './port.ts'
@@ -72,9 +72,9 @@ function describe(key: StoreKey, { metadata, contentType, storageClass }: PutOpt
 
 /** JSON API reference, `Objects: insert`, multipart upload. */
 async function putWhole(client: GcsClient, key: StoreKey, bytes: Buffer, options: PutOptions): Promise<PutReceipt> {
-  const sum = new CRC32C()
+  const sum = createCrc32c()
   sum.update(bytes)
-  const crc32c = sum.toString()
+  const crc32c = sum.value()
   const boundary = randomUUID()
   const description = JSON.stringify({ ...describe(key, options), crc32c })
   const json = `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${description}\r\n`
@@ -100,11 +100,11 @@ async function putPieces(
 ): Promise<PutReceipt> {
   const session = await startSession(client, key, options)
   try {
-    const sum = new CRC32C()
+    const sum = createCrc32c()
     let offset = 0
     for await (const piece of precededBy(first, rest)) {
       sum.update(piece.bytes)
-      const crc32c = sum.toString()
+      const crc32c = sum.value()
       const placed = { ...piece, session, offset, crc32c }
       if (piece.last) return await committed(client, key, crc32c, options.signal, () => sendPiece(client, placed))
       await sendPiece(client, placed, options.signal)

@@ -17,7 +17,8 @@ const BUCKET = 'conformance'
 describeObjectStore('gcs', async () => {
   const server = await startWithBucket()
   const store = openGcsStore({ ...settingsOf(server), objectLock: true })
-  return { store, close: () => closeAll(store, server) }
+  const limits = { presignedGet: ['cacheControl'] } as const
+  return { store, close: () => closeAll(store, server), openHandles: server.openAnswers, limits }
 })
 
 async function startWithBucket(): Promise<GcsServer> {
@@ -109,6 +110,16 @@ describe('openGcsStore', () => {
       expect((await read(`pieces/${size}`)).equals(bytes)).toBe(true)
     },
   )
+
+  test('lists what begins with a prefix that needs escaping, finished or not', async () => {
+    const prefix = 'a b+c%2F?d=e&f#g/żółć'
+    await store.put(`${prefix}-1`, bodyOf(Buffer.from('x')))
+    await store.startParts(`${prefix}-2`, {})
+    const { items } = await store.list({ prefix })
+    expect(items.map(({ key }) => key)).toEqual([`${prefix}-1`, `${prefix}-2`])
+    await store.abandon(`${prefix}-2`)
+    expect((await store.list({ prefix })).items).toHaveLength(1)
+  })
 
   test('goes on with a piece that failed in passing from where the service says that it stopped', async () => {
     const bytes = randomBytes(3 * QUANTUM + 5)
@@ -288,6 +299,16 @@ describe('openGcsStore with settings that do not fit', () => {
     expect(error).toMatchObject(refused)
     expect(JSON.stringify([error, error.cause, error.cause.message])).not.toMatch(/Bearer|PRIVATE KEY/)
     await closeAll(store, other)
+  })
+
+  test('knows no holds and no retention unless the bucket was made for them', async () => {
+    const store = openGcsStore(settingsOf(server))
+    await store.put('free', bodyOf(Buffer.from('free')))
+    expect(store.capabilities.objectLock).toBe(false)
+    await expect(store.setHold('free', { held: true })).rejects.toMatchObject({ kind: 'unsupported' })
+    const retention = { until: new Date(Date.now() + 60_000), mode: 'governance' } as const
+    await expect(store.setRetention('free', retention)).rejects.toMatchObject({ kind: 'unsupported' })
+    await store.close()
   })
 
   test('answers unavailable where nothing listens', async () => {

@@ -60,22 +60,26 @@ const CAPABILITIES: StoreCapabilities = {
 }
 
 /**
- * Opens a store in a bucket of Google Cloud Storage. A key is the object's name.
+ * Opens a store in a bucket of Google Cloud Storage, which must be there. A key is the object's name.
  *
- * The account needs `storage.objects.*` on the bucket and `storage.multipartUploads.*`, for parts; `setRetention` needs a
- * bucket with object retention. Presigning needs the account's key, or `iam.serviceAccounts.signBlob`. A put that
- * fails leaves a resumable session at most: those cannot be listed, hold nothing readable and end by themselves within
- * a week; so `abandon` ends what was begun by `startParts`. Metadata and holds are changed in place; another storage
- * class means a new generation of the same bytes.
+ * The account needs `storage.objects.*` and `storage.multipartUploads.*` on the bucket; presigning needs its key, or
+ * `iam.serviceAccounts.signBlob`. Browsers that use presigned requests need the bucket's CORS to name the headers that
+ * these come with, and to expose `ETag` for parts.
+ *
+ * A put that fails leaves a resumable session at most: those cannot be listed, hold nothing readable and end by
+ * themselves within a week. So what `abandon` ends is what `startParts` began. Holds are changed in place; another
+ * storage class means a new generation of the same bytes. Credentials are not narrowed by `within`.
+ *
+ * @throws ZodError for settings that do not fit
  */
 export function openGcsStore(settings: GcsSettings): ObjectStore {
-  const { objectLock, ...checked } = gcsSettings.parse(settings)
-  const client = createGcsClient({ objectLock, ...checked })
-  const { setHold: _hold, setRetention: _retention, ...withoutLocks } = extrasOf(client)
+  const checked = gcsSettings.parse(settings)
+  const client = createGcsClient(checked)
+  const { setHold, setRetention } = noExtras
   return {
-    ...noExtras,
-    ...(objectLock ? extrasOf(client) : withoutLocks),
-    capabilities: { ...CAPABILITIES, objectLock },
+    ...extrasOf(client),
+    ...(checked.objectLock ? {} : { setHold, setRetention }),
+    capabilities: { ...CAPABILITIES, objectLock: checked.objectLock },
     put: (key, body, options = {}) => put(client, key, body, options),
     get: async (key, options = {}) => {
       checkCall(key, options)
