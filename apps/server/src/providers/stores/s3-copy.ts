@@ -5,18 +5,26 @@ import {
   type HeadObjectCommandOutput,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import type { CallOptions, CopyOptions, PutReceipt, StorageClassOptions, StoreKey } from './port.ts'
+import {
+  type CallOptions,
+  type CopyOptions,
+  type PutReceipt,
+  type StorageClassOptions,
+  StoreError,
+  type StoreKey,
+} from './port.ts'
 import type { S3Clients, S3Place } from './s3-client.ts'
-import { asked } from './s3-errors.ts'
-import { deleteVersion } from './s3-list.ts'
+import { asked, isKind } from './s3-errors.ts'
+import { lockAs, locksOf } from './s3-locks.ts'
 import { readMetadata } from './s3-metadata.ts'
 import { copyRanges, MAX_COPY_BYTES, type PartRange } from './s3-part-sizes.ts'
-import { getHead, refuseTaken } from './s3-read.ts'
+import { findHead, getHead, refuseTaken } from './s3-read.ts'
 import { describing, joinParts, openUpload } from './s3-upload.ts'
+import { deleteVersion } from './s3-versions.ts'
 import { segmentsOf } from './store-key.ts'
 
 /** By what an object is copied: whole up to a size, else in parts. */
-export interface CopySizes {
+interface CopySizes {
   wholeBytes: number
   partBytes: number
 }
@@ -57,30 +65,26 @@ export async function copyObject(
   return copyFrom({ place, clients, from, to, source, options, described, mayReplace: false, sizes })
 }
 
-/** Copies an object onto itself; holds and retention go with it, and the version before it goes. */
+/**
+ * Copies an object onto itself. Holds and retention go with it; in a bucket with versions the one before goes, or stays
+ * until its own lock ends.
+ */
 export async function setStorageClass(place: S3Place, key: StoreKey, options: StorageClassOptions): Promise<void> {
   segmentsOf(key)
   const { storageClass } = options
   const clients = await place.clientsFor(options)
   const source = await getHead(place, clients, key, options)
-  if ((source.StorageClass ?? 'STANDARD') === storageClass) return
   const metadata = readMetadata(source.Metadata ?? {})
-  const described = {
-    ...describing(place, { metadata, contentType: source.ContentType, storageClass }),
-    ...locksOf(source),
-  }
+  const locks = locksOf(source)
+  const described = { ...describing(place, { metadata, contentType: source.ContentType, storageClass }), ...locks }
+  if ((source.StorageClass ?? 'STANDARD') === storageClass) return
   await copyFrom({ place, clients, from: key, to: key, source, options, described, mayReplace: true, sizes: SIZES })
+  await lockAs(place, clients, key, options, locks)
   const { VersionId } = source
-  const isLocked = Object.keys(locksOf(source)).length > 0
-  if (VersionId && VersionId !== 'null' && !isLocked) await deleteVersion(place, clients, key, options, VersionId)
-}
-
-function locksOf(source: HeadObjectCommandOutput) {
-  const { ObjectLockLegalHoldStatus: hold, ObjectLockMode, ObjectLockRetainUntilDate } = source
-  return {
-    ...(hold === 'ON' ? { ObjectLockLegalHoldStatus: hold } : {}),
-    ...(ObjectLockMode ? { ObjectLockMode, ObjectLockRetainUntilDate } : {}),
-  }
+  if (!VersionId || VersionId === 'null') return
+  await deleteVersion(place, clients, key, options, VersionId).catch((error) => {
+    if (!isKind(error, 'denied')) throw error
+  })
 }
 
 async function copyFrom(copying: Copying): Promise<PutReceipt> {
@@ -111,7 +115,17 @@ async function copyWhole(copying: Copying): Promise<void> {
     MetadataDirective: 'REPLACE',
     ...(mayReplace ? {} : { IfNoneMatch: '*' }),
   }
-  await asked(options.signal, (told) => clients.send.send(new CopyObjectCommand(request), told))
+  const sent = asked(options.signal, (told) => clients.send.send(new CopyObjectCommand(request), told))
+  await sent.catch(async (error) => {
+    const isTaken = !mayReplace && isKind(error, 'exists') && (await findHead(place, clients, to, options))
+    throw isTaken ? error : orChanged(error)
+  })
+}
+
+/** A precondition that was not met and was not the target's was the source's. */
+function orChanged(error: unknown): unknown {
+  if (!isKind(error, 'exists')) return error
+  return new StoreError('unavailable', 'The source was replaced while it was copied', { cause: error })
 }
 
 async function copyInParts(copying: Copying, sizeBytes: number): Promise<void> {
@@ -137,7 +151,7 @@ async function copyInParts(copying: Copying, sizeBytes: number): Promise<void> {
     await Promise.all(Array.from({ length: IN_FLIGHT }, work))
   } catch (error) {
     stop.abort(error)
-    throw error
+    throw orChanged(error)
   }
   await joinParts(place, clients, to, uploadId, copied, options, mayReplace)
 }

@@ -202,6 +202,18 @@ describe('an answer of the server', () => {
     await expect(putting).rejects.toMatchObject({ name: 'StoreError', kind: 'exists' })
   })
 
+  test.each([
+    ['exists when the target is there', 200, 'exists'],
+    ['unavailable when it is not, for then the source was replaced', 404, 'unavailable'],
+  ])('412 to a copy is told as %s', async (_, targetStatus, kind) => {
+    const port = await answering(({ method, url }, response) => {
+      if (method === 'PUT') return void response.writeHead(412).end()
+      response.writeHead(url?.includes('/from') ? 200 : targetStatus, { etag: '"e"' }).end()
+    })
+    const store = storeAt(port, { conditionalCreate: true })
+    await expect(store.copy('from', { to: 'to', sizeBytes: 1 })).rejects.toMatchObject({ name: 'StoreError', kind })
+  })
+
   test('with another range than was asked for is refused', async () => {
     const port = await answering((_, response) => void response.writeHead(200, { 'content-length': 5 }).end('whole'))
     await expect(storeAt(port).get('a', { range: { start: 2 } })).rejects.toMatchObject({ kind: 'unsupported' })
@@ -241,6 +253,14 @@ describe('an Amazon store', () => {
     expect(names).toEqual(['content-length', 'content-type', 'host', 'if-none-match', 'x-amz-checksum-sha256'])
     expect(headers).toMatchObject({ 'if-none-match': '*', 'content-type': 'image/png' })
     expect(Buffer.from(headers['x-amz-checksum-sha256']!, 'base64').toString('hex')).toBe('ab'.repeat(32))
+  })
+
+  test('signs for the address by which it is reached from outside', async () => {
+    const endpoints = { endpoint: 'http://10.0.0.1:9000', publicEndpoint: 'https://files.example.com', pathStyle: true }
+    const behind = openS3Store(s3Settings.parse({ bucket: 'bucket', ...keys, ...endpoints }))
+    const told = { expiresInSeconds: 60, minBytes: 1, maxBytes: 2 }
+    expect((await behind.presignGet('a', told)).url).toMatch(/^https:\/\/files\.example\.com\/bucket\/a\?/)
+    expect((await behind.presignPost('a/', told)).url).toMatch(/^https:\/\/files\.example\.com\/bucket\/?$/)
   })
 
   test('declares what Amazon has', () => {

@@ -1,9 +1,7 @@
 import {
   AbortMultipartUploadCommand,
-  DeleteObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  ListObjectVersionsCommand,
   type MultipartUpload,
 } from '@aws-sdk/client-s3'
 import { limitOf } from './paging.ts'
@@ -16,7 +14,8 @@ import {
   type StoreKey,
 } from './port.ts'
 import { checkWithin, type S3Clients, type S3Place } from './s3-client.ts'
-import { asked, isKind } from './s3-errors.ts'
+import { asked } from './s3-errors.ts'
+import { decodeKey, orGone } from './s3-versions.ts'
 import { segmentsOf } from './store-key.ts'
 
 /** How far a list has come: the last finished and the last unfinished object that it has shown, `null` at the end. */
@@ -122,68 +121,6 @@ export async function abandonUploads(place: S3Place, key: StoreKey, options: Cal
   }
 }
 
-/**
- * Removes what lies under a key: in a bucket with versions every one of them, else a marker would hide the bytes and
- * keep them.
- */
-export async function deleteObject(
-  place: S3Place,
-  versioned: { seen: boolean },
-  key: StoreKey,
-  options: CallOptions = {},
-): Promise<void> {
-  segmentsOf(key)
-  const clients = await place.clientsFor(options)
-  if (versioned.seen) return deleteVersions(place, clients, key, options)
-  const marker = await deleteVersion(place, clients, key, options)
-  if (marker === undefined) return
-  versioned.seen = true
-  try {
-    await deleteVersions(place, clients, key, options, marker)
-  } finally {
-    // Last, and also when a version is locked, which would otherwise stay hidden.
-    await deleteVersion(place, clients, key, options, marker)
-  }
-}
-
-async function deleteVersions(
-  place: S3Place,
-  clients: S3Clients,
-  key: StoreKey,
-  { signal }: CallOptions,
-  except?: string,
-): Promise<void> {
-  let marker: { KeyMarker?: string; VersionIdMarker?: string } = {}
-  for (;;) {
-    const request = { ...place.at, ...marker, Prefix: key, EncodingType: 'url' as const }
-    const page = await asked(signal, (told) => clients.send.send(new ListObjectVersionsCommand(request), told))
-    const entries = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]
-    const ours = entries.filter(({ Key = '' }) => decodeKey(Key) === key)
-    for (const { VersionId } of ours) {
-      if (VersionId !== except) await deleteVersion(place, clients, key, { signal }, VersionId)
-    }
-    if (!page.IsTruncated || ours.length < entries.length) return
-    marker = { KeyMarker: key, VersionIdMarker: page.NextVersionIdMarker }
-  }
-}
-
-/** @returns the version of the marker that was made, in a bucket with versions */
-export async function deleteVersion(
-  place: S3Place,
-  clients: S3Clients,
-  key: StoreKey,
-  { signal }: CallOptions,
-  VersionId?: string,
-): Promise<string | undefined> {
-  const request = { ...place.at, Key: key, VersionId }
-  const gone = await asked(signal, (told) => clients.send.send(new DeleteObjectCommand(request), told)).catch(orGone)
-  return VersionId === undefined && gone?.DeleteMarker ? gone.VersionId : undefined
-}
-
-function orGone(error: unknown): undefined {
-  if (!isKind(error, 'notFound')) throw error
-}
-
 function readCursor(cursor?: string): Position {
   if (cursor === undefined) return {}
   try {
@@ -195,10 +132,6 @@ function readCursor(cursor?: string): Position {
 
 function writeCursor(position: Position): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
-}
-
-function decodeKey(key: string): string {
-  return decodeURIComponent(key.replaceAll('+', ' '))
 }
 
 /** S3 orders keys by their bytes of UTF-8. */

@@ -1,16 +1,15 @@
-import { PutObjectLegalHoldCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3'
 import { noExtras } from './extras.ts'
-import type { HoldOptions, ObjectStore, RetentionOptions, StoreCapabilities, StoreExtras, StoreKey } from './port.ts'
+import type { ObjectStore, StoreCapabilities, StoreExtras } from './port.ts'
 import { openS3Place, type S3Place } from './s3-client.ts'
 import { copyObject, setStorageClass } from './s3-copy.ts'
-import { asked } from './s3-errors.ts'
-import { abandonUploads, deleteObject, listAll } from './s3-list.ts'
+import { abandonUploads, listAll } from './s3-list.ts'
+import { setHold, setRetention } from './s3-locks.ts'
 import { completeParts, listParts, startParts } from './s3-parts.ts'
 import { presignGet, presignPart, presignPost, presignPut } from './s3-presign.ts'
 import { getObject, headObject } from './s3-read.ts'
 import type { S3Settings } from './s3-settings.ts'
 import { putObject } from './s3-upload.ts'
-import { segmentsOf } from './store-key.ts'
+import { deleteObject } from './s3-versions.ts'
 
 export { type S3Settings, s3Settings } from './s3-settings.ts'
 
@@ -71,23 +70,4 @@ function extrasOf(place: S3Place): StoreExtras {
     ...(storageClasses.length > 0 ? {} : { setStorageClass: noExtras.setStorageClass }),
     ...(objectLock ? {} : { setHold: noExtras.setHold, setRetention: noExtras.setRetention }),
   }
-}
-
-async function setHold(place: S3Place, key: StoreKey, options: HoldOptions): Promise<void> {
-  segmentsOf(key)
-  const clients = await place.clientsFor(options)
-  const request = { ...place.at, Key: key, LegalHold: { Status: options.held ? ('ON' as const) : ('OFF' as const) } }
-  await asked(options.signal, (told) => clients.send.send(new PutObjectLegalHoldCommand(request), told))
-}
-
-async function setRetention(place: S3Place, key: StoreKey, options: RetentionOptions): Promise<void> {
-  segmentsOf(key)
-  const { until, mode, signal } = options
-  const clients = await place.clientsFor(options)
-  const Retention = {
-    RetainUntilDate: until,
-    Mode: mode === 'compliance' ? ('COMPLIANCE' as const) : ('GOVERNANCE' as const),
-  }
-  const request = { ...place.at, Key: key, Retention }
-  await asked(signal, (told) => clients.send.send(new PutObjectRetentionCommand(request), told))
 }
