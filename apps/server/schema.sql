@@ -227,6 +227,12 @@ CREATE TABLE stowage.migration (
   applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE stowage.node (
+  id uuid NOT NULL,
+  data_id uuid NOT NULL,
+  seen_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE stowage.object (
   tenant_id uuid NOT NULL,
   sha256 stowage.sha256_digest NOT NULL,
@@ -324,6 +330,8 @@ CREATE TABLE stowage.staged_upload (
   problem jsonb,
   writer uuid,
   writer_until timestamp(3) with time zone,
+  writer_asked boolean DEFAULT false NOT NULL,
+  tus_metadata text,
   attempts integer DEFAULT 0 NOT NULL,
   due_at timestamp(3) with time zone NOT NULL,
   expires_at timestamp(3) with time zone NOT NULL,
@@ -468,6 +476,8 @@ ALTER TABLE stowage.member ADD CONSTRAINT member_tenant_id_external_id_key UNIQU
 ALTER TABLE stowage.member ADD CONSTRAINT member_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stowage.organization(tenant_id);
 
 ALTER TABLE stowage.migration ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE stowage.node ADD CONSTRAINT node_pkey PRIMARY KEY (id);
 
 ALTER TABLE stowage.object ADD CONSTRAINT object_pkey PRIMARY KEY (tenant_id, sha256);
 
@@ -665,6 +675,10 @@ ALTER TABLE stowage.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.member FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE stowage.node ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.node FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE stowage.object ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.object FORCE ROW LEVEL SECURITY;
@@ -840,6 +854,10 @@ CREATE POLICY owner_all ON stowage.idempotency AS PERMISSIVE FOR ALL TO stowage_
   WITH CHECK (true);
 
 CREATE POLICY owner_all ON stowage.member AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.node AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
 
@@ -1393,6 +1411,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.forget_node(p_node uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from stowage.node where id = p_node
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.let_owner(tables text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1558,6 +1586,18 @@ CREATE OR REPLACE FUNCTION api.role_rank(role text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE role WHEN 'viewer'::text THEN 1 WHEN 'editor'::text THEN 2 WHEN 'agent'::text THEN 2 WHEN 'admin'::text THEN 3 WHEN 'owner'::text THEN 4 ELSE 0 END
+;
+
+CREATE OR REPLACE FUNCTION api.see_node(p_node uuid, p_data uuid, p_seconds integer)
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from stowage.node where seen_at < now() - make_interval(secs => p_seconds);
+  insert into stowage.node (id, data_id) values (p_node, p_data) on conflict (id) do update set seen_at = now();
+  select count(*) from stowage.node where data_id <> p_data
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean)
@@ -1851,6 +1891,8 @@ GRANT EXECUTE ON ROUTINE api.finish_staged(p_upload uuid, p_asset uuid, p_attemp
 
 GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.forget_node(p_node uuid) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval) TO stowage_app;
@@ -1868,6 +1910,8 @@ GRANT EXECUTE ON ROUTINE api.release_staged(p_upload uuid) TO stowage_app;
 GRANT EXECUTE ON ROUTINE api.reserve(p_bytes bigint, p_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.role_rank(role text) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.see_node(p_node uuid, p_data uuid, p_seconds integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean) TO stowage_app;
 

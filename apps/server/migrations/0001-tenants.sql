@@ -143,10 +143,17 @@ create table stowage.platform_secret (
   primary key (kind, id)
 );
 
+-- The processes that serve, by the data folder that each of them works in.
+create table stowage.node (
+  id uuid primary key,
+  data_id uuid not null,
+  seen_at timestamptz(3) not null default now()
+);
+
 do $$
 declare t text;
 begin
-  foreach t in array array['organization', 'guard', 'member', 'team', 'team_member', 'asset_type', 'api_key', 'credential', 'idempotency', 'platform_secret'] loop
+  foreach t in array array['organization', 'guard', 'member', 'team', 'team_member', 'asset_type', 'api_key', 'credential', 'idempotency', 'platform_secret', 'node'] loop
     execute format('alter table stowage.%I enable row level security', t);
     execute format('alter table stowage.%I force row level security', t);
   end loop;
@@ -161,7 +168,7 @@ begin
     execute format('create policy owner_all on stowage.%I to %I using (true) with check (true)', t, current_user);
   end loop;
 end $$;
-select api.let_owner(array['organization', 'guard', 'member', 'team', 'team_member', 'asset_type', 'api_key', 'credential', 'idempotency', 'platform_secret']);
+select api.let_owner(array['organization', 'guard', 'member', 'team', 'team_member', 'asset_type', 'api_key', 'credential', 'idempotency', 'platform_secret', 'node']);
 
 -- The matrix: owners and admins may do everything in their organization; nobody else sees how it is run, except
 -- for the rules of asset types, which every upload needs, and a member's own row.

@@ -37,6 +37,19 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   from stowage.copy where wanted_in is not null and state = 'live'
 $$;
 
+-- A sign of life of a process. Answers how many others live that do not share its data folder.
+create function api.see_node(p_node uuid, p_data uuid, p_seconds integer) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  delete from stowage.node where seen_at < now() - make_interval(secs => p_seconds);
+  insert into stowage.node (id, data_id) values (p_node, p_data) on conflict (id) do update set seen_at = now();
+  select count(*) from stowage.node where data_id <> p_data
+$$;
+
+create function api.forget_node(p_node uuid) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  delete from stowage.node where id = p_node
+$$;
+
 create function api.unsealed_tenants() returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id from stowage.organization o
@@ -63,7 +76,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 revoke execute on all functions in schema api from public;
-grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.unsealed_tenants, api.unfolded_tenants,
+grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.see_node, api.forget_node, api.unsealed_tenants, api.unfolded_tenants,
   api.all_tenants, api.staging to stowage_sweep;
 grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
   api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.release_copies, api.reserve, api.used, api.fold_usage,

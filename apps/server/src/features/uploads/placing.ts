@@ -133,6 +133,18 @@ export function prefixFor(layout: Layout, facts: KeyFacts): string {
 /** Before every key of bytes that wait to be checked; nothing else lies below it. */
 export const STAGING = 'staging/'
 
+/** Under this name, below an upload's own prefix, lies what was sent straight to a store. */
+export const CONTENT = 'content'
+
+export function isSentStraight(key: string): boolean {
+  return key.startsWith(STAGING) && key.endsWith(`/${CONTENT}`)
+}
+
+/** What the layout promises of an upload's staged keys: the same prefix as for its final one. */
+export function withinOf(stagedPrefix: string): string {
+  return stagedPrefix.slice(STAGING.length, stagedPrefix.lastIndexOf('/', stagedPrefix.length - 2) + 1)
+}
+
 function valuesOf(layout: Layout, facts: KeyFacts): KeyValues {
   const id = layout.keys === 'perObject' ? toId('copy', facts.copyId) : toId('asset', facts.assetId)
   return {

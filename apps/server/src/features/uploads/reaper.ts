@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import type { Db } from '../../platform/database/connect.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
+import { CONTENT, isSentStraight } from './placing.ts'
 
 /** The only place that removes bytes: what is `releasing`, and what was left in `writing` past its lease (R5). */
 export interface Reaper {
@@ -39,7 +40,16 @@ export async function reapCopy(
   }
   await store.abandon(copy.key, { tenantId })
   await store.delete(copy.key, { tenantId })
+  if (isSentStraight(copy.key)) await deleteBelow(store, copy.key.slice(0, -CONTENT.length), tenantId)
   return reaper.inTenant(tenantId, (db) => settle(db, tenantId, copy))
+}
+
+/** A form may be posted under any name below the upload's own prefix: nothing of it stays. */
+async function deleteBelow(store: ObjectStore, prefix: string, tenantId: string): Promise<void> {
+  const { items } = await store.list({ prefix, tenantId })
+  for (const { key, unfinished } of items) {
+    await (unfinished ? store.abandon(key, { tenantId }) : store.delete(key, { tenantId }))
+  }
 }
 
 /** Marks an abandoned upload's copy as releasing; its epoch moves on, so that a late commit is lost. */

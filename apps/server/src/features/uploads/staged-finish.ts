@@ -5,12 +5,12 @@ import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
 import type { Call } from '../../platform/invoke.ts'
 import { StoreError } from '../../providers/stores/port.ts'
+import { CONTENT, withinOf } from './placing.ts'
 import { receiveUpload } from './receive.ts'
 import type { StagedSource, UploadRequest, Uploads } from './room.ts'
 import * as rows from './staged.sql.ts'
 import { storeOf } from './target.ts'
 
-const CONTENT = 'content'
 const LEASE_SECONDS = 60
 const MAX_BACKOFF_SECONDS = 300
 /** What passes by itself: tried again until the upload expires. */
@@ -106,12 +106,13 @@ interface Source {
 async function objectSource(uploads: Uploads, staged: rows.StagedUpload): Promise<Source> {
   const store = storeOf(uploads, staged.store_id)
   const key = staged.prefix + CONTENT
-  if (staged.reference !== null && !(await store.head(key))) {
+  const call = { within: withinOf(staged.prefix), tenantId: staged.tenant_id }
+  if (staged.reference !== null && !(await store.head(key, call))) {
     const reference = staged.reference
-    const parts = await store.listParts(key, { reference })
-    await store.completeParts(key, { reference, parts })
+    const parts = await store.listParts(key, { ...call, reference })
+    await store.completeParts(key, { ...call, reference, parts })
   }
-  const { body, sizeBytes } = await store.get(key)
+  const { body, sizeBytes } = await store.get(key, call)
   const most = staged.size_bytes as number
   const wrong = staged.strategy === 'post-policy' ? sizeBytes > most : sizeBytes !== most
   if (wrong) {

@@ -5,7 +5,7 @@ import { type Call, type Context, invoke } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { PutReceipt } from '../../providers/stores/port.ts'
 import { steady, type Tally, tallied } from './body.ts'
-import { STAGING } from './placing.ts'
+import { withinOf } from './placing.ts'
 import type { Uploads } from './room.ts'
 import { partSize } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
@@ -109,7 +109,7 @@ export async function intendStagedCopy(uploads: Uploads, context: Context, stage
     scope: staged.scope,
     copyId,
     key: `${staged.prefix}${toId('copy', copyId)}`,
-    within: staged.prefix.slice(STAGING.length, -toId('upload', staged.id).length - 1),
+    within: withinOf(staged.prefix),
     reserve: storeId !== staged.store_id,
   })
   const until = new Date(context.now.getTime() + uploads.options.leaseSeconds * 1000)

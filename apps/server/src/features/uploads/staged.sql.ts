@@ -205,3 +205,81 @@ export async function releaseStaged(db: Db, uploadId: string): Promise<void> {
 export async function deleteStaged(db: Db, tenantId: string, id: string): Promise<void> {
   await db.deleteFrom('staged_upload').where('tenant_id', '=', tenantId).where('id', '=', id).execute()
 }
+
+/** How far a resumable upload is, and whether somebody is sending to it now. */
+export interface Progress {
+  receivedBytes: number
+  partCount: number
+  busy: boolean
+}
+
+export async function findProgress(db: Db, tenantId: string, id: string): Promise<Progress> {
+  const { rows } = await sql<Progress>`
+    select coalesce(sum(p.size_bytes), 0)::bigint as "receivedBytes", count(p.number)::int as "partCount",
+      coalesce(u.writer_until > clock_timestamp(), false) as busy
+    from staged_upload u left join staged_part p on p.tenant_id = u.tenant_id and p.upload_id = u.id
+    where u.tenant_id = ${tenantId} and u.id = ${id} group by u.writer_until`.execute(db)
+  return rows[0] ?? { receivedBytes: 0, partCount: 0, busy: false }
+}
+
+export async function keepTusMetadata(db: Db, tenantId: string, id: string, text: string): Promise<void> {
+  await sql`update staged_upload set tus_metadata = ${text} where tenant_id = ${tenantId} and id = ${id}`.execute(db)
+}
+
+interface WriterOf {
+  tenantId: string
+  uploadId: string
+  writerId: string
+}
+
+/** From now on, and as long as it gives signs of life, nobody else sends to this upload. The row must be locked. */
+export async function takeWriter(db: Db, { tenantId, uploadId, writerId }: WriterOf, seconds: number): Promise<void> {
+  await sql`update staged_upload set writer = ${writerId}, writer_asked = false,
+      writer_until = clock_timestamp() + make_interval(secs => ${seconds})
+    where tenant_id = ${tenantId} and id = ${uploadId}`.execute(db)
+}
+
+/** Asks whoever is sending, on whichever node, to end and keep what it has. */
+export async function askWriter(db: Db, tenantId: string, id: string): Promise<void> {
+  await sql`update staged_upload set writer_asked = true where tenant_id = ${tenantId} and id = ${id}`.execute(db)
+}
+
+/** A sign of life of who is sending. Undefined when it is another one, or the upload has ended. */
+export async function extendWriter(
+  db: Db,
+  { tenantId, uploadId, writerId }: WriterOf,
+  seconds: number,
+): Promise<{ asked: boolean } | undefined> {
+  const { rows } = await sql<{ asked: boolean }>`
+    update staged_upload set writer_until = clock_timestamp() + make_interval(secs => ${seconds})
+    where tenant_id = ${tenantId} and id = ${uploadId} and writer = ${writerId} and state = 'open'
+    returning writer_asked as asked`.execute(db)
+  return rows[0]
+}
+
+export async function releaseWriter(db: Db, { tenantId, uploadId, writerId }: WriterOf): Promise<void> {
+  await sql`update staged_upload set writer = null, writer_until = null, writer_asked = false
+    where tenant_id = ${tenantId} and id = ${uploadId} and writer = ${writerId}`.execute(db)
+}
+
+/** A size that was said late, and what it reserves of the quota. */
+export async function declareSize(db: Db, tenantId: string, id: string, sizeBytes: number): Promise<void> {
+  await updateStaged(db, tenantId, id, { size_bytes: sizeBytes })
+  await setReserved(db, tenantId, id, sizeBytes)
+}
+
+/** What an upload of unknown size holds of the quota: what has arrived of it. */
+export async function setReserved(db: Db, tenantId: string, id: string, reservedBytes: number): Promise<void> {
+  await db
+    .updateTable('upload')
+    .set({ reserved_bytes: reservedBytes })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Every byte is there: a version may be made of them. */
+export async function markCompleting(db: Db, tenantId: string, id: string): Promise<void> {
+  await sql`update staged_upload set state = 'completing', due_at = now()
+    where tenant_id = ${tenantId} and id = ${id} and state = 'open'`.execute(db)
+}

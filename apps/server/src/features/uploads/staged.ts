@@ -9,7 +9,7 @@ import { type Call, type Context, type Handler, invoke, type StoreHandlers } fro
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { reserve } from '../assets/room.ts'
-import { prefixFor, STAGING, scopeOf } from './placing.ts'
+import { CONTENT, prefixFor, STAGING, scopeOf, withinOf } from './placing.ts'
 import { ownerName, planUpload, termsAhead } from './plan.ts'
 import type { Fields, Uploads } from './room.ts'
 import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from './staged.rules.ts'
@@ -17,13 +17,10 @@ import * as rows from './staged.sql.ts'
 import { makeTarget, storeOf } from './target.ts'
 import { insertCopy, insertReservation } from './uploads.sql.ts'
 
-/** Under this name lies what was sent straight to a store. */
-const CONTENT = 'content'
-
 type Beginning = Parsed<'uploads.create'> | Parsed<'resumable.create'>
 
 /** The operations on staged uploads that speak to a store; they do so between transactions. */
-export function stagedOperations(uploads: Uploads): StoreHandlers {
+export function stagedOperations(uploads: Uploads): Omit<StoreHandlers, 'signedUrls.create'> {
   return {
     'uploads.create': async (call) => {
       const made = await invoke<'uploads.create', Made>(uploads.platform, 'uploads.create', call, (context, input) => {
@@ -231,10 +228,15 @@ async function opened(uploads: Uploads, staged: rows.StagedUpload): Promise<rows
   if (staged.strategy !== 'multipart' || staged.copy_id === null || staged.reference !== null) return staged
   const { tenant_id: tenantId, id } = staged
   const reference = await storeOf(uploads, staged.store_id).startParts(staged.prefix + CONTENT, {
+    ...callOn(staged),
     ...(staged.media_type && { contentType: staged.media_type }),
   })
   await uploads.platform.inTenant(tenantId, (db) => rows.updateStaged(db, tenantId, id, { reference }))
   return { ...staged, reference }
+}
+
+function callOn(staged: rows.StagedUpload) {
+  return { tenantId: staged.tenant_id, within: withinOf(staged.prefix) }
 }
 
 function soonest(uploads: Uploads, staged: rows.StagedUpload, expiresInSeconds: number): Date {
@@ -259,6 +261,7 @@ async function firstRequest(uploads: Uploads, call: Call, staged: rows.StagedUpl
   const store = storeOf(uploads, staged.store_id)
   const sizeBytes = staged.size_bytes as number
   const common = {
+    ...callOn(staged),
     expiresInSeconds: secondsUntil(uploads, staged.expires_at),
     ...(staged.media_type && { contentType: staged.media_type }),
   }
@@ -280,6 +283,7 @@ async function signPart(uploads: Uploads, call: Call, staged: rows.StagedUpload,
     return { number, sizeBytes, ...ownRequest(uploads, call, staged, `parts/${number}`, 'PUT', expiresAt) }
   }
   const signed = await storeOf(uploads, staged.store_id).presignPart(staged.prefix + CONTENT, {
+    ...callOn(staged),
     reference: staged.reference as string,
     number,
     sizeBytes,
@@ -321,7 +325,7 @@ function ownRequest(
 async function arrivedParts(uploads: Uploads, staged: rows.StagedUpload) {
   if (staged.copy_id !== null && staged.reference !== null && staged.state === 'open') {
     const reference = staged.reference
-    return storeOf(uploads, staged.store_id).listParts(staged.prefix + CONTENT, { reference })
+    return storeOf(uploads, staged.store_id).listParts(staged.prefix + CONTENT, { ...callOn(staged), reference })
   }
   const { tenant_id: tenantId, id } = staged
   const parts = await uploads.platform.inTenant(tenantId, (db) => rows.findParts(db, tenantId, id))
@@ -334,7 +338,7 @@ async function requireWhole(uploads: Uploads, staged: rows.StagedUpload): Promis
   const exact = staged.strategy !== 'post-policy'
   const expected = staged.size_bytes as number
   if (staged.copy_id !== null && staged.strategy !== 'multipart') {
-    const found = await store.head(staged.prefix + CONTENT)
+    const found = await store.head(staged.prefix + CONTENT, callOn(staged))
     if (!found) throw new Problem('upload.incomplete', { reason: 'nothing has arrived' })
     if (exact && found.storedBytes !== expected) throw new Problem('upload.wrongSize', { expected })
     return
