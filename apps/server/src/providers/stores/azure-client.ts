@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import {
   BlobServiceClient,
   type ContainerClient,
@@ -9,7 +9,6 @@ import {
 } from '@azure/storage-blob'
 import { z } from 'zod'
 import { createSigner, type Signer } from './azure-sas.ts'
-import { StoreError } from './port.ts'
 
 /** Names an exported type of an SDK that is not loaded before it is needed. */
 type TokenCredential = import('@azure/identity').TokenCredential
@@ -21,7 +20,7 @@ export const azureSettings = z
     container: z.string().min(3),
     account: z.string().min(1).optional(),
     accountKey: z.string().min(1).optional(),
-    connectionString: z.string().min(1).optional(),
+    connectionString: z.string().refine(holdsKey, 'must be a connection string with an account key').optional(),
     /** Default: `https://ACCOUNT.blob.core.windows.net`. */
     endpoint: z.url().optional(),
     /** By which those that get presigned requests reach the service, where it is another than `endpoint`. */
@@ -44,6 +43,14 @@ export const azureSettings = z
     ({ accountKey, connectionString, endpoint }) => accountKey || connectionString || !endpoint?.startsWith('http:'),
     'endpoint must be https where there is no account key',
   )
+
+function holdsKey(connectionString: string): boolean {
+  try {
+    return BlobServiceClient.fromConnectionString(connectionString).credential instanceof StorageSharedKeyCredential
+  } catch {
+    return false
+  }
+}
 
 /** Settings as they are written; `azureSettings` fills in the defaults. */
 export type AzureSettings = z.input<typeof azureSettings>
@@ -88,8 +95,7 @@ function accountOf(settings: z.output<typeof azureSettings>): {
   const { account, accountKey, connectionString, inactivityTimeoutMs } = settings
   if (connectionString) {
     const { url, credential } = BlobServiceClient.fromConnectionString(connectionString)
-    if (credential instanceof StorageSharedKeyCredential) return { url: settings.endpoint ?? url, credential }
-    throw new StoreError('unsupported', 'The connection string must hold an account key')
+    return { url: settings.endpoint ?? url, credential: credential as StorageSharedKeyCredential }
   }
   const url = settings.endpoint ?? `https://${account}.blob.core.windows.net`
   if (account && accountKey) return { url, credential: new StorageSharedKeyCredential(account, accountKey) }
@@ -119,32 +125,33 @@ function impatientAgent(
   const agent = url.startsWith('https:') ? new https.Agent(pool) : new http.Agent(pool)
   const createConnection = agent.createConnection.bind(agent)
   const reuseSocket = agent.reuseSocket.bind(agent)
+  const tickMs = Math.ceil(inactivityTimeoutMs / 2)
   agent.createConnection = (options, done) => {
-    const socket = createConnection(options, done)
-    if (socket) watch(socket, connectTimeoutMs, inactivityTimeoutMs)
+    const socket = createConnection(options, done) as Socket
+    socket.setTimeout(connectTimeoutMs).once('connect', () => socket.setTimeout(tickMs))
+    endWhenQuiet(socket, tickMs)
     return socket
   }
   agent.reuseSocket = (socket, request) => {
     reuseSocket(socket, request)
-    timed(socket).setTimeout(inactivityTimeoutMs) // shorter while it was idle
+    ;(socket as Socket).setTimeout(tickMs) // the agent has set another while it was idle
   }
   return agent
 }
 
-type TimedSocket = Duplex & { setTimeout(ms: number): void }
-
-function timed(socket: Duplex): TimedSocket {
-  return socket as TimedSocket
-}
-
-function watch(socket: Duplex, connectTimeoutMs: number, inactivityTimeoutMs: number): void {
-  const { setTimeout } = timed(socket)
-  const arm = (ms: number) => setTimeout.call(socket, ms)
-  arm(connectTimeoutMs)
-  socket.once('connect', () => arm(inactivityTimeoutMs))
+/**
+ * Ends a connection after two ticks in which nothing moved. One is not enough: a reader that takes its time is no fault of
+ * the service, and the first tick after it goes on may come before its first byte.
+ */
+function endWhenQuiet(socket: Socket, tickMs: number): void {
+  let quietTicks = 0
+  let moved = 0
   socket.on('timeout', () => {
-    // A reader that takes its time is no fault of the service.
-    if (socket.isPaused()) arm(inactivityTimeoutMs)
-    else socket.destroy(Object.assign(new Error('The connection stood still'), { code: 'ETIMEDOUT' }))
+    const bytes = socket.bytesRead + socket.bytesWritten
+    if (socket.isPaused()) quietTicks = 0
+    else quietTicks = bytes === moved ? quietTicks + 1 : 1
+    moved = bytes
+    if (!socket.connecting && quietTicks < 2) return void socket.setTimeout(tickMs)
+    socket.destroy(Object.assign(new Error('The connection stood still'), { code: 'ETIMEDOUT' }))
   })
 }

@@ -75,10 +75,22 @@ describe('a service that stands still', () => {
     expect((await buffer(body)).equals(bytes)).toBe(true)
   })
 
+  test('ends what is asked on a connection that was good before', async () => {
+    const sockets: unknown[] = []
+    const store = await openThrough((visit) => {
+      if (sockets.push(visit.response.socket) === 1) refuse(visit, 404, 'BlobNotFound')
+    })
+    await store.delete('a')
+    await wait(50) // by then it is free again
+    await expect(store.delete('a')).rejects.toMatchObject(UNAVAILABLE)
+    expect(sockets).toHaveLength(2)
+    expect(new Set(sockets).size).toBe(1)
+  })
+
   test('is not what a connection looks like that is used again after it was idle', async () => {
     const store = await openThrough((visit) => refuse(visit, 404, 'BlobNotFound'))
     for (let round = 0; round < 3; round++) {
-      expect(await store.head('a')).toBeUndefined()
+      await store.delete('a')
       await wait(1.5 * TIMES.inactivityTimeoutMs)
     }
   })

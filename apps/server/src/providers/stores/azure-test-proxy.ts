@@ -27,6 +27,7 @@ export async function openAzureProxy(target: string, visit: (visit: Visit) => Pr
       response.destroy()
     }
   })
+  server.keepAliveTimeout = 120_000 // longer than a test, so that clients are never told to close sooner
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const close = () => {

@@ -27,8 +27,11 @@ export interface StoreLimits {
    * RadosGW 16 does not check `x-amz-checksum-sha256`, nor `If-None-Match` in a bucket with versions (`reuse`).
    */
   presignedPut?: readonly ('size' | 'hash' | 'type' | 'headers' | 'reuse')[]
-  /** What a presigned part is not bound to, likewise. */
-  presignedPart?: readonly 'size'[]
+  /**
+   * What a presigned part is not bound to, likewise. A shared access signature cannot be recalled (`abandoned`): a part
+   * that comes late is an uncommitted block, which no reader sees and the next `abandon` removes.
+   */
+  presignedPart?: readonly ('size' | 'abandoned')[]
   /** Takes parts below 5 MiB that are not the last, as Azure's blocks are. */
   smallParts?: boolean
   /** Classes whose objects are not read at once, such as archives. */

@@ -22,8 +22,8 @@ import {
   PutPublicAccessBlockCommand,
   type ServerSideEncryptionRule,
 } from '@aws-sdk/client-s3'
-import { UNFINISHED_DAYS, type WantedStore } from './admin.ts'
-import type { BucketSetting, Reading } from './bucket-settings.ts'
+import { isInsecure, UNFINISHED_DAYS, type WantedStore } from './admin.ts'
+import { type BucketSetting, cannot, RIGHT, wrong } from './bucket-settings.ts'
 import { StoreError } from './port.ts'
 import {
   ABORT_RULE,
@@ -42,10 +42,6 @@ import {
 } from './s3-bucket-rules.ts'
 import type { S3Place } from './s3-client.ts'
 import { asked, isKind } from './s3-errors.ts'
-
-const RIGHT: Reading = { state: 'right' }
-const wrong = (reason: string): Reading => ({ state: 'wrong', reason })
-const cannot = (reason: string): Reading => ({ state: 'cannot', reason })
 
 /** Some servers answer a question that they do not know as if it were another one: the answer then has no such element. */
 const UNKNOWN = 'the server does not know this setting'
@@ -118,10 +114,15 @@ export function existence(place: S3Place, wanted: WantedStore): BucketSetting {
       if (endpoint) return RIGHT
       const { LocationConstraint } = await ask(place, (client) => client.send(new GetBucketLocationCommand(place.at)))
       const actual = LocationConstraint === 'EU' ? 'eu-west-1' : (LocationConstraint ?? 'us-east-1')
-      return actual === region ? RIGHT : cannot(`it lies in ${actual}, and a bucket cannot be moved`)
+      return actual === region ? RIGHT : cannot(`it lies in ${actual}`, `set the region to ${actual}; a bucket cannot be moved`)
     },
     write: async () => {
-      await ask(place, (client) => client.send(new CreateBucketCommand(request)))
+      try {
+        await ask(place, (client) => client.send(new CreateBucketCommand(request)))
+      } catch (error) {
+        if (!isKind(error, 'exists')) throw error
+        throw new StoreError('denied', 'The bucket belongs to somebody else: choose another name', { cause: error })
+      }
     },
   }
 }
@@ -225,8 +226,12 @@ function tlsOnly(place: S3Place): BucketSetting {
     why: 'Signed URLs and bytes can then not be read on the way, whoever made the request.',
     setting: `PutBucketPolicy ${JSON.stringify(tlsStatement(arn))}`,
     read: async () => {
-      if (place.settings.endpoint?.startsWith('http:')) {
-        return cannot('the endpoint is http, so this would shut the service out; use an https endpoint')
+      const { endpoint } = place.settings
+      if (endpoint?.startsWith('http:')) {
+        return cannot(
+          'the endpoint is http, so this would shut the service itself out',
+          isInsecure(endpoint) ? 'use an https endpoint' : undefined,
+        )
       }
       return isTlsOnly(await read(), arn) ? RIGHT : wrong('the bucket’s policy does not refuse them')
     },
@@ -301,9 +306,12 @@ function cors(place: S3Place, origins: readonly string[]): BucketSetting {
   }
 }
 
-async function readLifecycle(place: S3Place): Promise<LifecycleRule[]> {
+async function readLifecycle(place: S3Place): Promise<{ rules: LifecycleRule[]; more: object }> {
   const asking = ask(place, (client) => client.send(new GetBucketLifecycleConfigurationCommand(place.at)))
-  return (await unless(['NoSuchLifecycleConfiguration'], asking))?.Rules ?? []
+  const answer = await unless(['NoSuchLifecycleConfiguration'], asking)
+  const { Rules = [], TransitionDefaultMinimumObjectSize } = answer ?? {}
+  // Left out, it would go back to its default.
+  return { rules: Rules, more: TransitionDefaultMinimumObjectSize ? { TransitionDefaultMinimumObjectSize } : {} }
 }
 
 /**
@@ -311,13 +319,10 @@ async function readLifecycle(place: S3Place): Promise<LifecycleRule[]> {
  * another form than it takes would have changed it.
  */
 async function writeRule(place: S3Place, rule: LifecycleRule): Promise<void> {
-  const before = await readLifecycle(place)
-  const put = (Rules: LifecycleRule[]) =>
-    ask(place, (client) =>
-      client.send(new PutBucketLifecycleConfigurationCommand({ ...place.at, LifecycleConfiguration: { Rules } })),
-    )
-  await put(withRule(before, rule))
-  const lost = lostRules(before, await readLifecycle(place))
+  const { rules: before, more } = await readLifecycle(place)
+  const request = { ...place.at, ...more, LifecycleConfiguration: { Rules: withRule(before, rule) } }
+  await ask(place, (client) => client.send(new PutBucketLifecycleConfigurationCommand(request)))
+  const lost = lostRules(before, (await readLifecycle(place)).rules)
   if (lost.length === 0) return
   throw new StoreError('corrupt', `The server changed lifecycle rules of others: ${lost.join(', ')}. Check them now`)
 }
@@ -328,7 +333,7 @@ function abortRule(place: S3Place): BucketSetting {
     why: 'Their parts cost and are in no list of objects. The service ends its own much sooner.',
     setting: `PutBucketLifecycleConfiguration ${JSON.stringify(ABORT_RULE)}, beside the rules of others`,
     read: async () => {
-      return hasRule(await readLifecycle(place), ABORT_RULE) ? RIGHT : wrong('there is no such lifecycle rule')
+      return hasRule((await readLifecycle(place)).rules, ABORT_RULE) ? RIGHT : wrong('there is no such lifecycle rule')
     },
     write: () => writeRule(place, ABORT_RULE),
   }
@@ -341,7 +346,7 @@ function stagedRule(place: S3Place): BucketSetting {
     why: 'Seven days after the longest presigned URL nobody can come back for them. The service removes its own much sooner.',
     setting: `PutBucketLifecycleConfiguration ${JSON.stringify(stagingRule(false))}, beside the rules of others`,
     read: async () => {
-      return hasRule(await readLifecycle(place), await wantedRule()) ? RIGHT : wrong('there is no such lifecycle rule')
+      return hasRule((await readLifecycle(place)).rules, await wantedRule()) ? RIGHT : wrong('there is no such lifecycle rule')
     },
     write: async () => writeRule(place, await wantedRule()),
   }
