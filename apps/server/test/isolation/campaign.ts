@@ -1,7 +1,7 @@
-import { type OperationName, operationNames } from '@stowage/contract'
+import type { OperationName } from '@stowage/contract'
 import fc from 'fast-check'
 import { createChooser } from './command.ts'
-import { commands, type Difference, play } from './compare.ts'
+import { askedOperations, commands, type Difference, play } from './compare.ts'
 import { findStrayRows, type StrayRows } from './rows.ts'
 import { chooseCaller, openWorld, type World } from './world.ts'
 
@@ -33,7 +33,7 @@ export interface Outcome {
 
 /** Drives random commands at fresh worlds until a difference is found or the steps are used up. */
 export async function runCampaign(campaign: Campaign): Promise<Outcome> {
-  const { steps, seed, operations = operationNames(), prepare, shrinks = false } = campaign
+  const { steps, seed, operations = askedOperations, prepare, shrinks = false } = campaign
   const answers: Outcome['answers'] = new Map()
   let found: Difference | StrayRows | undefined
   const length = Math.min(steps, STEPS_A_WORLD)

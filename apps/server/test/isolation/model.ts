@@ -57,6 +57,13 @@ export interface Asset {
   versions: Map<number, string>
   urlEpoch: number
 }
+/** An upload under way. */
+export interface Upload {
+  id: string
+  organizationId: string
+  makerId: string | null
+  strategy: string
+}
 export interface Link {
   url: string
   assetId: string
@@ -73,6 +80,7 @@ export interface Model {
   /** Own rules, by organization and then by name. */
   assetTypes: Map<string, Map<string, TypeRules>>
   assets: Map<string, Asset>
+  uploads: Map<string, Upload>
   links: Link[]
   /** The request ids of everything that an organization's trail must hold, oldest first. */
   trails: Map<string, string[]>
@@ -110,6 +118,7 @@ export function newModel(): Model {
     teams: new Map(),
     assetTypes: new Map(),
     assets: new Map(),
+    uploads: new Map(),
     links: [],
     trails: new Map(),
   }

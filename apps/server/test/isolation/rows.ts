@@ -5,6 +5,7 @@ import { toId, toUuid } from '../../src/domain/id.ts'
 import { hashSecret } from '../../src/features/tenants/room.ts'
 import { withClient } from '../../src/platform/database/client.ts'
 import { type Actor, type Caller, isAtLeast, type Model, recognise, sees } from './model.ts'
+import { reaches } from './upload-commands.ts'
 import type { World } from './world.ts'
 
 type KeyCaller = Caller & { kind: 'key' }
@@ -57,6 +58,11 @@ const sights: Record<string, Sight> = {
     rows: 'select distinct key_id as id from stowage.credential',
     name: idOf('apiKey'),
     wanted: (model, actor) => idsOf(model.keys, (key) => governs(actor, key)),
+  },
+  staged_upload: {
+    rows: 'select id from stowage.staged_upload',
+    name: idOf('upload'),
+    wanted: (model, actor) => idsOf(model.uploads, (upload) => reaches(actor, upload)),
   },
   audit_event: {
     rows: 'select request_id as id from stowage.audit_event',

@@ -107,7 +107,7 @@ const organizationCommands = {
 } satisfies Commands
 
 function forget(model: Model, actor: Actor): void {
-  for (const all of [model.members, model.keys, model.teams])
+  for (const all of [model.members, model.keys, model.teams, model.uploads])
     for (const { id } of ofOrganization<{ id: string; organizationId: string | null }>(actor, all as never))
       all.delete(id)
   for (const all of [model.organizations, model.assetTypes, model.trails]) all.delete(actor.organizationId)

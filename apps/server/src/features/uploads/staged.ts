@@ -2,10 +2,17 @@ import type { Output, Parsed } from '@stowage/contract'
 import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toId, toUuid } from '../../domain/id.ts'
 import { allowed } from '../../domain/media-type.ts'
-import { permits } from '../../domain/principal.ts'
+import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import { deriveSigningKey, signUrl } from '../../domain/signed-url.ts'
-import { type Call, type Context, type Handler, invoke, type StoreHandlers } from '../../platform/invoke.ts'
+import {
+  type Call,
+  type Context,
+  type Handler,
+  invoke,
+  refuseBetween,
+  type StoreHandlers,
+} from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { reserve } from '../assets/room.ts'
@@ -33,10 +40,9 @@ export function stagedOperations(uploads: Uploads): Omit<StoreHandlers, 'signedU
       }))
     },
     'uploads.signParts': async (call) => {
-      const { staged, input } = await readStaged(uploads, 'uploads.signParts', call)
-      const strategy: Strategy = 'multipart'
-      if (staged.state !== 'open' || staged.strategy !== strategy)
-        throw new Problem('upload.notOpen', { state: staged.state })
+      const { staged, input } = await readStaged(uploads, 'uploads.signParts', call, {
+        check: (found, { numbers }) => requireParts(found, numbers),
+      })
       const expiresAt = soonest(uploads, staged, input.expiresInSeconds)
       if (staged.copy_id !== null) {
         const copyId = staged.copy_id
@@ -53,21 +59,29 @@ export function stagedOperations(uploads: Uploads): Omit<StoreHandlers, 'signedU
       return answering(async () => ({ items: await arrivedParts(uploads, staged) }))
     },
     'uploads.complete': async (call) => {
-      const { staged } = await readStaged(uploads, 'uploads.complete', call, { audited: false })
-      if (staged.state === 'open') await answering(() => requireWhole(uploads, staged))
-      return invoke(uploads.platform, 'uploads.complete', call, async (context, { uploadId }) => {
-        const locked = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
-        if (!locked) throw new Problem('upload.notFound')
-        if (locked.state === 'failed' || locked.strategy === 'resumable') {
-          throw new Problem('upload.notOpen', { state: locked.state })
-        }
-        if (locked.state === 'open') {
-          await rows.updateStaged(context.db, context.tenantId, locked.id, { state: 'completing', due_at: context.now })
-        }
-        return shownStaged({ ...locked, state: locked.state === 'open' ? 'completing' : locked.state }, [])
-      })
+      const { staged, principal } = await readStaged(uploads, 'uploads.complete', call, { audited: false })
+      if (staged.state === 'open') {
+        await requireWhole(uploads, staged).catch(async (error) => {
+          throw await refuseBetween(uploads.platform, 'uploads.complete', call, principal, storeProblem(error))
+        })
+      }
+      return invoke(uploads.platform, 'uploads.complete', call, completeStaged)
     },
   }
+}
+
+async function completeStaged(
+  context: Context,
+  { uploadId }: Parsed<'uploads.complete'>,
+): Promise<Output<'uploads.complete'>> {
+  const locked = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
+  if (!locked) throw new Problem('upload.notFound')
+  if (locked.state === 'failed' || locked.strategy === 'resumable') {
+    throw new Problem('upload.notOpen', { state: locked.state })
+  }
+  if (locked.state !== 'open') return shownStaged(locked, [])
+  await rows.updateStaged(context.db, context.tenantId, locked.id, { state: 'completing', due_at: context.now })
+  return shownStaged({ ...locked, state: 'completing' }, [])
 }
 
 /** The operations that read and end staged uploads. */
@@ -88,8 +102,8 @@ export const stagedHandlers = {
 } satisfies { [Name in 'uploads.get' | 'uploads.cancel']: Handler<Name> }
 
 interface Made {
+  id: string
   tenantId: string
-  uploadId: string
 }
 
 /**
@@ -173,7 +187,7 @@ export async function beginStaged(
     copy_id: direct ? facts.copyId : null,
     expires_at: expiresAt,
   })
-  return { tenantId, uploadId }
+  return { id: toId('upload', uploadId), tenantId }
 }
 
 const DEFAULT_SECONDS = 86_400
@@ -190,10 +204,16 @@ function goesStraight(uploads: Uploads, storeId: string, strategy: Strategy): bo
   return needed !== undefined && uploads.isUp(storeId) && storeOf(uploads, storeId).capabilities[needed] === true
 }
 
-async function reread(uploads: Uploads, { tenantId, uploadId }: Made): Promise<rows.StagedUpload> {
-  const staged = await uploads.platform.inTenant(tenantId, (db) => rows.findStaged(db, tenantId, uploadId))
+async function reread(uploads: Uploads, { id, tenantId }: Made): Promise<rows.StagedUpload> {
+  const staged = await uploads.platform.inTenant(tenantId, (db) => rows.findStaged(db, tenantId, toUuid(id)))
   if (!staged) throw new Problem('upload.notFound')
   return staged
+}
+
+interface Read<Name extends 'uploads.signParts' | 'uploads.parts' | 'uploads.complete'> {
+  staged: rows.StagedUpload
+  input: Parsed<Name>
+  principal: Principal
 }
 
 /** Reads an upload with the caller's rights: the policy says whose it is. */
@@ -201,9 +221,10 @@ async function readStaged<Name extends 'uploads.signParts' | 'uploads.parts' | '
   uploads: Uploads,
   name: Name,
   call: Call,
-  options: { audited?: boolean } = {},
-): Promise<{ staged: rows.StagedUpload; input: Parsed<Name> }> {
-  return invoke<Name, { staged: rows.StagedUpload; input: Parsed<Name> }>(
+  options: { audited?: boolean; check?: (staged: rows.StagedUpload, input: Parsed<Name>) => void } = {},
+): Promise<Read<Name>> {
+  const { check, ...how } = options
+  return invoke<Name, Read<Name>>(
     uploads.platform,
     name,
     call,
@@ -211,10 +232,21 @@ async function readStaged<Name extends 'uploads.signParts' | 'uploads.parts' | '
       const staged = await rows.findStaged(context.db, context.tenantId, toUuid(input.uploadId))
       if (!staged) throw new Problem('upload.notFound')
       if (staged.state === 'open' && staged.expires_at <= context.now) throw new Problem('upload.expired')
-      return { staged, input }
+      check?.(staged, input)
+      return { staged, input, principal: context.principal }
     },
-    options,
+    how,
   )
+}
+
+function requireParts(staged: rows.StagedUpload, numbers: readonly number[]): void {
+  if (staged.state !== 'open' || staged.part_bytes === null)
+    throw new Problem('upload.notOpen', { state: staged.state })
+  const count = partCountOf(staged.size_bytes as number, staged.part_bytes)
+  const strange = numbers.filter((number) => number > count)
+  if (strange.length === 0) return
+  const reason = `there are parts 1 to ${count}, not ${strange.join(', ')}`
+  throw new Problem('request.invalid', { errors: [{ field: 'numbers', reason }] })
 }
 
 async function answering<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -275,10 +307,7 @@ async function firstRequest(uploads: Uploads, call: Call, staged: rows.StagedUpl
 }
 
 async function signPart(uploads: Uploads, call: Call, staged: rows.StagedUpload, number: number, expiresAt: Date) {
-  const sizeBytes = partSize(staged.size_bytes as number, staged.part_bytes as number, number)
-  if (sizeBytes === undefined) {
-    throw new Problem('request.invalid', { errors: [{ field: 'numbers', reason: `there is no part ${number}` }] })
-  }
+  const sizeBytes = partSize(staged.size_bytes as number, staged.part_bytes as number, number) as number
   if (staged.copy_id === null) {
     return { number, sizeBytes, ...ownRequest(uploads, call, staged, `parts/${number}`, 'PUT', expiresAt) }
   }
