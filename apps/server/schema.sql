@@ -210,6 +210,23 @@ CREATE TABLE stowage.idempotency (
   expires_at timestamp(3) with time zone NOT NULL
 );
 
+CREATE TABLE stowage.incident (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  kind text NOT NULL,
+  store_id text NOT NULL,
+  key text NOT NULL,
+  copy_id uuid,
+  at timestamp(3) with time zone NOT NULL,
+  seen_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  settled_at timestamp(3) with time zone,
+  outcome text,
+  other_copies integer,
+  detail text,
+  attempts integer DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone
+);
+
 CREATE TABLE stowage.member (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -350,6 +367,24 @@ CREATE TABLE stowage.step (
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE stowage.store_event (
+  tenant_id uuid NOT NULL,
+  store_id text NOT NULL,
+  key text NOT NULL,
+  kind text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  sequencer text,
+  suspected boolean DEFAULT false NOT NULL,
+  seen_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  state text,
+  claim integer DEFAULT 0 NOT NULL,
+  failures integer DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone,
+  asset_id uuid,
+  read_bytes bigint,
+  read_modified_at timestamp(3) with time zone
+);
+
 CREATE TABLE stowage.team (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -467,6 +502,14 @@ ALTER TABLE stowage.idempotency ADD CONSTRAINT idempotency_key_check CHECK (((le
 
 ALTER TABLE stowage.idempotency ADD CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal_id, key);
 
+ALTER TABLE stowage.incident ADD CONSTRAINT incident_check CHECK (((settled_at IS NULL) = (outcome IS NULL)));
+
+ALTER TABLE stowage.incident ADD CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['vanished'::text, 'changed'::text, 'strange'::text, 'refused'::text])));
+
+ALTER TABLE stowage.incident ADD CONSTRAINT incident_outcome_check CHECK ((outcome = ANY (ARRAY['intact'::text, 'damaged'::text, 'missing'::text, 'released'::text, 'left'::text])));
+
+ALTER TABLE stowage.incident ADD CONSTRAINT incident_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE stowage.member ADD CONSTRAINT member_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE stowage.member ADD CONSTRAINT member_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text])));
@@ -528,6 +571,12 @@ ALTER TABLE stowage.staged_upload ADD CONSTRAINT staged_upload_strategy_check CH
 ALTER TABLE stowage.step ADD CONSTRAINT step_pkey PRIMARY KEY (tenant_id, asset_id, n, name);
 
 ALTER TABLE stowage.step ADD CONSTRAINT step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text, 'dead'::text])));
+
+ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_kind_check CHECK ((kind = ANY (ARRAY['created'::text, 'removed'::text])));
+
+ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_pkey PRIMARY KEY (tenant_id, store_id, key);
+
+ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'deleting'::text, 'done'::text, 'refused'::text, 'gone'::text])));
 
 ALTER TABLE stowage.team ADD CONSTRAINT team_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255)));
 
@@ -597,6 +646,10 @@ CREATE INDEX credential_tenant_id_key_id_idx ON stowage.credential USING btree (
 
 CREATE INDEX idempotency_expires_at_idx ON stowage.idempotency USING btree (expires_at);
 
+CREATE INDEX incident_due_at_idx ON stowage.incident USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX incident_tenant_id_seen_at_id_idx ON stowage.incident USING btree (tenant_id, seen_at DESC, id DESC);
+
 CREATE INDEX scope_key_master_id_idx ON stowage.scope_key USING btree (master_id);
 
 CREATE INDEX signed_url_expires_at_idx ON stowage.signed_url USING btree (expires_at);
@@ -607,11 +660,15 @@ CREATE INDEX staged_upload_due_at_idx ON stowage.staged_upload USING btree (due_
 
 CREATE INDEX step_due_at_idx ON stowage.step USING btree (due_at) WHERE (state = 'waiting'::text);
 
+CREATE INDEX store_event_due_at_idx ON stowage.store_event USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX store_event_tenant_id_seen_at_idx ON stowage.store_event USING btree (tenant_id, seen_at);
+
 CREATE INDEX upload_tenant_id_copy_id_idx ON stowage.upload USING btree (tenant_id, copy_id);
 
 CREATE INDEX version_tenant_id_sha256_scope_idx ON stowage.version USING btree (tenant_id, sha256, scope);
 
-CREATE UNIQUE INDEX copy_tenant_id_store_id_key_idx ON stowage.copy USING btree (tenant_id, store_id, key) WHERE ((state)::text <> 'gone'::text);
+CREATE UNIQUE INDEX copy_store_id_key_tenant_id_idx ON stowage.copy USING btree (store_id, key, tenant_id) WHERE ((state)::text <> 'gone'::text);
 
 -- Row-level security
 
@@ -671,6 +728,10 @@ ALTER TABLE stowage.idempotency ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.idempotency FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE stowage.incident ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.incident FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE stowage.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.member FORCE ROW LEVEL SECURITY;
@@ -714,6 +775,10 @@ ALTER TABLE stowage.staged_upload FORCE ROW LEVEL SECURITY;
 ALTER TABLE stowage.step ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.step FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.store_event ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.store_event FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.team ENABLE ROW LEVEL SECURITY;
 
@@ -853,6 +918,10 @@ CREATE POLICY owner_all ON stowage.idempotency AS PERMISSIVE FOR ALL TO stowage_
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.incident AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY owner_all ON stowage.member AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -897,6 +966,10 @@ CREATE POLICY owner_all ON stowage.step AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.store_event AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY owner_all ON stowage.team AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -937,6 +1010,9 @@ CREATE POLICY read ON stowage.audit_event AS PERMISSIVE FOR SELECT TO stowage_ap
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY read ON stowage.audit_person AS PERMISSIVE FOR SELECT TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
+
+CREATE POLICY read ON stowage.incident AS PERMISSIVE FOR SELECT TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
 CREATE POLICY read ON stowage.member AS PERMISSIVE FOR SELECT TO stowage_app
@@ -991,6 +1067,9 @@ CREATE POLICY tenant ON stowage.staged_part AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY tenant ON stowage.step AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
+CREATE POLICY tenant ON stowage.store_event AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
 CREATE POLICY tenant ON stowage.upload AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
@@ -1011,6 +1090,9 @@ CREATE POLICY write ON stowage.asset_tag AS PERMISSIVE FOR ALL TO stowage_app
 
 CREATE POLICY write ON stowage.asset_type AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
+
+CREATE POLICY write ON stowage.incident AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5))));
 
 CREATE POLICY write ON stowage.member AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))))
@@ -1109,6 +1191,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.copies_at(p_store text, p_key text)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id from stowage.copy where store_id = p_store and key = p_key and state <> 'gone'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.count_incidents()
+ RETURNS TABLE(kind text, outcome text, count bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select kind, coalesce(outcome, 'open'), count(*) from stowage.incident group by 1, 2
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.due_assets(p_limit integer)
  RETURNS TABLE(tenant_id uuid, id uuid)
  LANGUAGE sql
@@ -1132,6 +1234,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.due_inbox(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, store_id text, key text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, store_id, key from stowage.store_event where due_at <= now() order by due_at limit p_limit
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.due_purges(p_limit integer)
  RETURNS TABLE(tenant_id uuid, id uuid)
  LANGUAGE sql
@@ -1139,6 +1251,16 @@ CREATE OR REPLACE FUNCTION api.due_purges(p_limit integer)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select tenant_id, id from stowage.cdn_purge where due_at <= now() order by due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.due_scrubs(p_limit integer)
+ RETURNS TABLE(tenant_id uuid, id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, id from stowage.incident where due_at <= now() order by due_at limit p_limit
 $function$
 ;
 
@@ -1160,6 +1282,20 @@ CREATE OR REPLACE FUNCTION api.due_steps(p_limit integer)
 AS $function$
   select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
 $function$
+;
+
+CREATE OR REPLACE FUNCTION api.end_inbox(p_store text, p_key text, p_claim integer, p_asset uuid, p_bytes bigint, p_modified timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update stowage.store_event
+    set state = 'deleting', asset_id = p_asset, read_bytes = p_bytes, read_modified_at = p_modified, failures = 0
+    where tenant_id = api.tenant() and store_id = p_store and key = p_key and state = 'waiting' and claim = p_claim;
+  if not found then
+    raise exception using errcode = 'SW002', message = 'the object in the inbox was taken anew';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION api.enter(p_hash bytea, p_organization text, p_act_for text)
@@ -1225,6 +1361,27 @@ begin
   end if;
 
   perform api.settle(e.tenant_id, e.principal_id, e.rank, null, k.role = 'platform' and p_act_for is null);
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.enter_inbox(p_tenant uuid)
+ RETURNS api.entrance
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  e api.entrance;
+  org record;
+begin
+  select tenant_id, slug into org from stowage.organization where tenant_id = p_tenant;
+  if org.tenant_id is null then
+    e.outcome := 'organization.notFound';
+    return e;
+  end if;
+  e := row('ok', org.tenant_id, org.slug, 'system', null, null, 'editor', 2, '{assets.create}', null)::api.entrance;
+  perform api.settle(e.tenant_id, null, e.rank, null, false);
   return e;
 end $function$
 ;
@@ -1634,6 +1791,16 @@ CREATE OR REPLACE FUNCTION api.tenant()
 RETURN (NULLIF(current_setting('stowage.tenant'::text, true), ''::text))::uuid
 ;
 
+CREATE OR REPLACE FUNCTION api.tenant_of_slug(p_slug text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id from stowage.organization where slug = p_slug
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.unfolded_tenants()
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -1742,6 +1909,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION stowage.forget_unaccepted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform stowage.forget(a) from stowage.asset a where a.tenant_id = new.tenant_id and a.visibility = 2;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION stowage.forget_unreadable()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1770,6 +1947,8 @@ CREATE TRIGGER forget_changed AFTER UPDATE ON stowage.asset FOR EACH ROW WHEN ((
 CREATE TRIGGER forget_removed AFTER DELETE ON stowage.asset FOR EACH ROW EXECUTE FUNCTION stowage.forget_changed_asset();
 
 CREATE TRIGGER forget_removed AFTER DELETE ON stowage.version REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION stowage.forget_removed_versions();
+
+CREATE TRIGGER forget_unaccepted AFTER UPDATE OF readable_unscanned ON stowage.organization FOR EACH ROW WHEN ((old.readable_unscanned IS DISTINCT FROM new.readable_unscanned)) EXECUTE FUNCTION stowage.forget_unaccepted();
 
 CREATE TRIGGER forget_unreadable AFTER UPDATE OF scan ON stowage.object FOR EACH ROW WHEN ((((old.scan)::text = ANY (ARRAY['clean'::text, 'not_scanned'::text])) AND ((new.scan)::text IS DISTINCT FROM (old.scan)::text))) EXECUTE FUNCTION stowage.forget_unreadable();
 
@@ -1811,6 +1990,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.copy TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.idempotency TO stowage_app;
 
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.incident TO stowage_app;
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.member TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.object TO stowage_app;
@@ -1830,6 +2011,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.staged_part TO stowage_app
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.staged_upload TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.step TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.store_event TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.team TO stowage_app;
 
@@ -1865,17 +2048,29 @@ GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size big
 
 GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.copies_at(p_store text, p_key text) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.count_incidents() TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_copies(p_limit integer) TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.due_inbox(p_limit integer) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.due_purges(p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.due_scrubs(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_staged_uploads(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer) TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.end_inbox(p_store text, p_key text, p_claim integer, p_asset uuid, p_bytes bigint, p_modified timestamp with time zone) TO stowage_app;
+
 GRANT EXECUTE ON ROUTINE api.enter(p_hash bytea, p_organization text, p_act_for text) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.enter_inbox(p_tenant uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.enter_public(p_asset uuid) TO stowage_app;
 
@@ -1919,6 +2114,8 @@ GRANT EXECUTE ON ROUTINE api.staging(OUT unfinished_count bigint, OUT unfinished
 
 GRANT EXECUTE ON ROUTINE api.tenant() TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.tenant_of_slug(p_slug text) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.unfolded_tenants() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.unsealed_tenants() TO stowage_sweep;
@@ -1934,6 +2131,8 @@ GRANT EXECUTE ON ROUTINE stowage.forget(asset stowage.asset) TO PUBLIC;
 GRANT EXECUTE ON ROUTINE stowage.forget_changed_asset() TO PUBLIC;
 
 GRANT EXECUTE ON ROUTINE stowage.forget_removed_versions() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.forget_unaccepted() TO PUBLIC;
 
 GRANT EXECUTE ON ROUTINE stowage.forget_unreadable() TO PUBLIC;
 

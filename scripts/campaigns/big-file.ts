@@ -48,13 +48,13 @@ export async function runBigFile(mib: number): Promise<BigFileFigures> {
   }
 }
 
-interface Generated {
+export interface Generated {
   sizeBytes: number
   /** The bytes of one MiB of it: random, and unlike every other. */
   piece(index: number): Buffer
 }
 
-function generated(mib: number): Generated {
+export function generated(mib: number): Generated {
   const pattern = randomBytes(MEBIBYTE)
   return {
     sizeBytes: mib * MEBIBYTE,
@@ -119,7 +119,7 @@ async function checkRanges(server: ChildServer, id: string, file: Generated): Pr
   return true
 }
 
-function watch(server: ChildServer): { stop(): number } {
+export function watch(server: ChildServer): { stop(): number } {
   let peak = 0
   const look = () => {
     peak = Math.max(peak, server.residentBytes() ?? 0)

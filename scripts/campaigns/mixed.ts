@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { type Answer, type Caller, newText, uploadText } from '../../apps/server/test/service.ts'
+import { openStoreSettings } from '../../apps/server/test/store-settings.ts'
 import { startChildServer } from './child-server.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -121,19 +123,26 @@ function secondsSince(began: number): number {
   return Math.round((performance.now() - began) / 10) / 100
 }
 
-/** Prints the figures as JSON; 1,000 operations unless `--operations N` says otherwise. */
-async function main(words: string[]): Promise<number> {
-  const count = words.includes('--operations') ? Number(words[words.indexOf('--operations') + 1]) : 1000
-  const server = await startChildServer()
+/**
+ * Prints the figures as JSON; 1,000 operations unless `--operations N` says otherwise, on the kind of store that
+ * `--store` names.
+ */
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { operations: { type: 'string', default: '1000' }, store: { type: 'string', default: 'local' } },
+  })
+  const store = await openStoreSettings(values.store)
+  const server = await startChildServer(store.settings)
   try {
     const callers = await runCallers(server.call)
-    const mixed = await runMixed(server.call, count)
+    const mixed = await runMixed(server.call, Number(values.operations))
     const shown = { ...mixed, faults: mixed.faults.slice(0, SHOWN_FAULTS), faultCount: mixed.faults.length }
     process.stdout.write(`${JSON.stringify({ callers, mixed: shown }, null, 2)}\n`)
     return callers.sameBytes && mixed.faults.length === 0 ? 0 : 1
   } finally {
     await server.stop()
+    await store.close()
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = await main(process.argv.slice(2))
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = await main()

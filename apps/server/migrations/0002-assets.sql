@@ -155,7 +155,8 @@ create table stowage.copy (
 );
 create index on stowage.copy (tenant_id, sha256, scope) where state = 'live';
 -- A key is free again only when nobody can write to it any more.
-create unique index on stowage.copy (tenant_id, store_id, key) where state <> 'gone';
+-- By store and key first, because a store that tells of a key knows no organization.
+create unique index on stowage.copy (store_id, key, tenant_id) where state <> 'gone';
 create index on stowage.copy (due_at) where state in ('writing', 'releasing');
 create index on stowage.copy (wanted_at) where wanted_in is not null and state = 'live';
 
@@ -222,6 +223,10 @@ create table stowage.staged_upload (
   -- Who is sending now, and until when nobody else may.
   writer uuid,
   writer_until timestamptz(3),
+  -- Another request waits for the writer to end.
+  writer_asked boolean not null default false,
+  -- Upload-Metadata as a tus client said it, which is told it again.
+  tus_metadata text,
   attempts integer not null default 0,
   due_at timestamptz(3) not null,
   expires_at timestamptz(3) not null,

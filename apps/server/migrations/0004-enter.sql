@@ -201,6 +201,23 @@ begin
   return e;
 end $$;
 
+-- For an object that lies in an organization's inbox: nobody's own, and for making an asset of it alone.
+create function api.enter_inbox(p_tenant uuid) returns api.entrance
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  e api.entrance;
+  org record;
+begin
+  select tenant_id, slug into org from stowage.organization where tenant_id = p_tenant;
+  if org.tenant_id is null then
+    e.outcome := 'organization.notFound';
+    return e;
+  end if;
+  e := row('ok', org.tenant_id, org.slug, 'system', null, null, 'editor', 2, '{assets.create}', null)::api.entrance;
+  perform api.settle(e.tenant_id, null, e.rank, null, false);
+  return e;
+end $$;
+
 -- Without a credential: one asset, and only if it is public.
 create function api.enter_public(p_asset uuid) returns api.entrance
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

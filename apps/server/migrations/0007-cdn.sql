@@ -61,6 +61,16 @@ create trigger forget_unreadable after update of scan on stowage.object for each
   when (old.scan in ('clean', 'not_scanned') and new.scan is distinct from old.scan)
   execute function stowage.forget_unreadable();
 
+-- An organization accepts other reasons for bytes that were not scanned.
+create function stowage.forget_unaccepted() returns trigger language plpgsql as $$
+begin
+  perform stowage.forget(a) from stowage.asset a where a.tenant_id = new.tenant_id and a.visibility = 2;
+  return null;
+end $$;
+create trigger forget_unaccepted after update of readable_unscanned on stowage.organization for each row
+  when (old.readable_unscanned is distinct from new.readable_unscanned)
+  execute function stowage.forget_unaccepted();
+
 create function api.due_purges(p_limit integer) returns table (tenant_id uuid, id uuid)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id, id from stowage.cdn_purge where due_at <= now() order by due_at limit p_limit

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { keepHead } from './audit-heads.ts'
+import { openCdn } from './cdn.ts'
 import type { Config } from './config.ts'
 import { startHttp } from './doors/http/server.ts'
 import type { Jobs } from './doors/worker/jobs.ts'
+import { startQueue } from './doors/worker/queue.ts'
 import { prepareSchedule, startWorker } from './doors/worker/schedule.ts'
 import { assetHandlers } from './features/assets/room.ts'
 import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
-import { sharingHandlers } from './features/sharing/room.ts'
+import { sharingHandlers, sharingOperations } from './features/sharing/room.ts'
+import { incidentHandlers, takeMessage } from './features/stores/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
 import { inspector } from './inspector.ts'
+import { joinNodes } from './nodes.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
 import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
@@ -23,7 +27,9 @@ import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
 import { createTokenReader } from './platform/tokens.ts'
+import type { Cdn } from './providers/cdn/port.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
+import { createStoreEvents, openEventsQueue } from './store-events.ts'
 import { chooseLayout, openStores, type Stores } from './stores.ts'
 
 const SYSTEM_CONNECTIONS = 4
@@ -46,12 +52,14 @@ function createPlatform(
   metrics: Metrics,
   log: Logger,
   clock: () => Date,
+  cdn: Cdn | undefined,
 ): Platform {
   return {
     pool: pools.requests,
     auditTrail: createAuditTrail(pools.system, log),
     rateLimiter: createRateLimiter(config.requestsPerMinute, clock),
     clock,
+    cdn,
     cursorKey: createHash('sha256').update('cursor').update(foundation.urlSigning.current.secret).digest(),
     onUnauthenticated: (code) => metrics.unauthenticated.inc({ code }),
     inTenant: (tenantId, work) => transaction(pools.system, { enter: enterSystem(tenantId) }, work),
@@ -73,8 +81,9 @@ function createHandlers(config: Config, foundation: Foundation, stores: Stores['
     ...assetHandlers(config),
     ...versionHandlers(config),
     ...stagedHandlers,
-    ...sharingHandlers(foundation.urlSigning),
+    ...sharingHandlers,
     ...auditHandlers(foundation.auditSigning),
+    ...incidentHandlers,
   }
 }
 
@@ -109,8 +118,9 @@ export async function createApp(
   clock: () => Date = () => new Date(),
 ) {
   const metrics = createMetrics()
+  const cdn = await openCdn(config, log)
   const pools = openPools(config, foundation, log)
-  const platform = createPlatform(config, foundation, pools, metrics, log, clock)
+  const platform = createPlatform(config, foundation, pools, metrics, log, clock, cdn)
   const { inTenant, auditTrail } = platform
   const opened = await openStores(config, watchStores(metrics, log), inTenant, log)
   const { stores, encryptedStores, isUp } = opened
@@ -129,11 +139,15 @@ export async function createApp(
     isUp,
     options,
   }
+  const delivery = { platform, stores, scopeKeys, downloads, redirects: config.redirects }
+  const storeEvents = createStoreEvents(config, uploads, pools.sweep, metrics, log)
   const worker: Jobs = {
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
     uploads,
+    storeEvents,
     inTenant,
+    cdn,
     auditTrail,
     auditSigning: foundation.auditSigning,
     keepHead: (head) => keepHead(config.data, head),
@@ -144,9 +158,10 @@ export async function createApp(
   return {
     platform,
     handlers: createHandlers(config, foundation, stores),
-    storeHandlers: stagedOperations(uploads),
+    storeHandlers: { ...stagedOperations(uploads), ...sharingOperations({ delivery, signing: foundation.urlSigning }) },
     uploads,
-    delivery: { platform, stores, scopeKeys, downloads },
+    storeEvents,
+    delivery,
     worker,
     metrics,
     stores,
@@ -165,16 +180,26 @@ export async function createApp(
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
+/** Where files lie that were meant for elsewhere: the store to fall back to, or local disk for want of credentials. */
+function ownDiskFallback(config: Config, { storeId, fallbackStoreId }: Uploads['options']): string | undefined {
+  return storeId === config.store ? fallbackStoreId : storeId
+}
+
 /** Opens every door of an app. Stops in the opposite order: no new requests, no new jobs, then what both use. */
 export async function openDoors(app: App, config: Config, foundation: Foundation, log: Logger) {
   await prepareSchedule(foundation.owner)
+  const leave = await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log)
   const stopWorker = await startWorker(app.worker, foundation.sweep, log)
+  const queue = await openEventsQueue(config)
+  const stopQueue = queue && startQueue(queue, (body) => takeMessage(app.storeEvents, body), log)
   const http = await startHttp(app, config, log)
   return {
     url: http.url,
     async stop() {
       await http.stop()
+      await stopQueue?.()
       await stopWorker()
+      await leave()
       await app.close()
       await foundation.stop()
     },

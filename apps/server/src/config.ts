@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { webhookKey } from './domain/standard-webhook.ts'
 import { readSettings, type Setting, type Values } from './platform/settings.ts'
 
 const count = (fallback: number) => z.coerce.number('must be a whole number').int().nonnegative().default(fallback)
@@ -8,6 +9,15 @@ const onOff = (fallback: boolean) =>
     .enum(['on', 'off'], 'must be on or off')
     .default(fallback ? 'on' : 'off')
     .transform((word) => word === 'on')
+
+function readJson(value: string, context: z.core.$RefinementCtx): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    context.addIssue('must be JSON')
+    return z.NEVER
+  }
+}
 
 /** Every setting there is. docs/configuration.md is generated from these rows. */
 export const settings = {
@@ -26,6 +36,11 @@ export const settings = {
     env: 'STOWAGE_PUBLIC_URL',
     doc: 'Scheme and host by which callers reach the service, for absolute URLs. Default: what each request was sent to.',
     schema: z.url('must be a URL such as https://files.example.com').optional(),
+  },
+  corsOrigins: {
+    env: 'STOWAGE_CORS_ORIGINS',
+    doc: 'Origins whose pages may call the API from a browser, separated by commas, such as `https://app.example.com`; `*` for any. Credentials are headers, never cookies.',
+    schema: text,
   },
   trustProxy: {
     env: 'STOWAGE_TRUST_PROXY',
@@ -79,14 +94,7 @@ export const settings = {
     doc: 'More stores as JSON: `{"eu": {"kind": "s3", "bucket": "files", "region": "eu-central-1"}}`. See docs/how-to/stores.md.',
     schema: z
       .string()
-      .transform((value, context) => {
-        try {
-          return JSON.parse(value) as unknown
-        } catch {
-          context.addIssue('must be JSON')
-          return z.NEVER
-        }
-      })
+      .transform(readJson)
       .pipe(
         z.record(
           z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a store is named by lower-case letters, digits and -'),
@@ -105,6 +113,43 @@ export const settings = {
     env: 'STOWAGE_SECOND_STORE',
     doc: 'A store that gets a second copy of every new file, from which it is read when the first one is down.',
     schema: text,
+  },
+  redirects: {
+    env: 'STOWAGE_REDIRECTS',
+    doc: 'Whether readers are sent to the CDN or the store for the bytes, by URLs of 60 seconds at most, where the store can and nothing limits the link: `on` or `off`. What is sent so is not compressed by the service.',
+    schema: onOff(false),
+  },
+  cdn: {
+    env: 'STOWAGE_CDN',
+    doc: 'A CDN whose origin is this service, as JSON: `{"kind": "cloudfront", "url": "https://cdn.example.com", "distributionId": "EDFDVBD6EXAMPLE"}`, or of kind `hmac`. See docs/how-to/cdn.md.',
+    schema: z
+      .string()
+      .transform(readJson)
+      .pipe(z.looseObject({ kind: z.string() }))
+      .optional(),
+    secret: true,
+  },
+  inbox: {
+    env: 'STOWAGE_INBOX',
+    doc: 'What the keys of objects begin with that are to become assets when a store tells of them: `inbox/{organization}/folder/name.ext`. See docs/how-to/store-events.md.',
+    schema: z
+      .string()
+      .regex(/^[^/]+(\/[^/]+)*\/$/, 'must be a prefix that ends with / and does not begin with it')
+      .default('inbox/'),
+  },
+  storeEventsSecret: {
+    env: 'STOWAGE_STORE_EVENTS_SECRET',
+    doc: 'The secret that signs the messages of stores posted to `/v1/store-events` (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. Default: none is taken but with the platform key.',
+    schema: z
+      .string()
+      .refine((secret) => webhookKey(secret) !== undefined, 'must be whsec_ and 24 to 64 bytes in base64')
+      .optional(),
+    secret: true,
+  },
+  storeEventsQueue: {
+    env: 'STOWAGE_STORE_EVENTS_QUEUE',
+    doc: 'The URL of an SQS queue that gets the events of the buckets. Region and credentials are those of the first S3 store, or come from where the SDK looks for them.',
+    schema: z.url('must be a URL such as https://sqs.eu-central-1.amazonaws.com/123456789012/events').optional(),
   },
   layout: {
     env: 'STOWAGE_LAYOUT',

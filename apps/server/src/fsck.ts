@@ -48,7 +48,9 @@ export async function fsck(
   )
   const scopeKeys = createScopeKeyring(pool, foundation.masterKeys)
   try {
-    const report = await withClient(foundation.owner, (owner) => inspect(owner, pool, stores, scopeKeys, options))
+    const report = await withClient(foundation.owner, (owner) =>
+      inspect(owner, pool, stores, scopeKeys, { ...options, inbox: config.inbox }),
+    )
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
     return report.missing.length + report.damaged.length + report.stray.length === 0 ? 0 : 1
   } finally {
@@ -62,7 +64,7 @@ export async function inspect(
   pool: pg.Pool,
   stores: ReadonlyMap<string, ObjectStore>,
   scopeKeys: ScopeKeyring,
-  options: { quick: boolean },
+  options: { quick: boolean; inbox?: string },
 ): Promise<FsckReport> {
   const damaged: string[] = []
   let copies = 0
@@ -74,7 +76,7 @@ export async function inspect(
   const stray: string[] = []
   for (const [storeId, store] of stores) {
     const tenants = storeId === DATABASE_STORE ? await tenantsInDatabase(owner) : [undefined]
-    for (const tenantId of tenants) stray.push(...(await strayIn(owner, storeId, store, tenantId)))
+    for (const tenantId of tenants) stray.push(...(await strayIn(owner, storeId, store, tenantId, options.inbox)))
   }
   return { ...(await count(owner)), copies, missing: await findMissing(owner), damaged, stray }
 }
@@ -163,12 +165,16 @@ async function tenantsInDatabase(owner: pg.ClientBase): Promise<string[]> {
   return rows.map((row) => row.tenant_id)
 }
 
-/** @param tenantId of the keys, in a store that keeps organizations apart */
+/**
+ * @param tenantId of the keys, in a store that keeps organizations apart
+ * @param inbox below it lies what waits to become an asset, or was refused and left
+ */
 async function strayIn(
   owner: pg.ClientBase,
   storeId: string,
   store: ObjectStore,
   tenantId: string | undefined,
+  inbox: string | undefined,
 ): Promise<string[]> {
   const stray: string[] = []
   let cursor: string | undefined
@@ -187,7 +193,7 @@ async function strayIn(
     const known = new Set(rows.map((row) => row.key))
     stray.push(
       ...page.items
-        .filter((item) => !known.has(item.key))
+        .filter(({ key }) => !known.has(key) && !(inbox !== undefined && key.startsWith(inbox)))
         .map((item) => `${storeId}: ${item.key}${item.unfinished ? ' (unfinished)' : ''}`),
     )
     cursor = page.nextCursor

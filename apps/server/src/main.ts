@@ -6,10 +6,14 @@ import { createApp, openDoors } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
 import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
+import { doctor } from './doctor.ts'
 import { runJobs } from './doors/worker/run-jobs.ts'
 import { warmDetector } from './features/inspection/detect.ts'
 import { type Foundation, layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
+import { iam } from './iam.ts'
+import { posture } from './posture.ts'
+import { provision } from './provision.ts'
 import { rotateKeys } from './rotate-keys.ts'
 
 const USAGE = `stowage-server COMMAND
@@ -20,6 +24,12 @@ const USAGE = `stowage-server COMMAND
   audit-verify   check every organization's audit chain, also against the heads in the data folder or in FILE
   audit-trim     remove audit events sealed before a moment, leaving a signed checkpoint
   rotate-keys    wrap every key with the current master key
+
+  Each of these is about the store that is named, or else about every configured one:
+  doctor         try everything that the service does with a store, and say what to mend
+  provision      print what is to be done to set a bucket up; --apply does it; see docs/how-to/stores.md for more
+  posture        check the settings of a bucket; the exit code is 1 when one is wrong
+  iam            print the policies and roles that are needed and no more; --apply makes them
 
 Settings come from the environment; see docs/configuration.md.`
 
@@ -32,6 +42,10 @@ const commands: Record<string, (config: Config, words: string[]) => Promise<numb
     withFoundation(config, (foundation) => verifyEverything(foundation, config.data, words[0])),
   'audit-trim': (config, words) => withFoundation(config, (foundation) => trimEverything(foundation, words[0])),
   'rotate-keys': (config) => withFoundation(config, (foundation) => rotateKeys(foundation)),
+  doctor,
+  provision,
+  posture,
+  iam,
 }
 
 const [name = 'serve', ...words] = process.argv.slice(2)

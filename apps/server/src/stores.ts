@@ -14,12 +14,14 @@ import { encrypted } from './providers/stores/encrypted.ts'
 import { openLocalStore } from './providers/stores/local.ts'
 import { measured, type StoreObservation } from './providers/stores/measured.ts'
 import { createMemoryStore } from './providers/stores/memory.ts'
-import type { ObjectStore } from './providers/stores/port.ts'
+import { type ObjectStore, StoreError } from './providers/stores/port.ts'
 import { retrying } from './providers/stores/retrying.ts'
 
 const RETRIES = { attempts: 4, totalMs: 10_000, baseMs: 50, maxDelayMs: 2000 }
 const BREAKER = { failures: 5, openMs: 10_000 }
 const LOCAL_STORE = 'local'
+const BUILT_IN: ReadonlySet<string> = new Set([LOCAL_STORE, 'memory', DATABASE_STORE])
+const CREDENTIALS_WITHIN_MS = 10_000
 
 export interface Stores {
   stores: Map<string, ObjectStore>
@@ -49,7 +51,8 @@ const kinds: Record<string, Open> = {
   },
 }
 
-function checked<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.output<Schema> {
+/** @throws SettingsError naming each setting that is wrong */
+export function checked<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.output<Schema> {
   const read = schema.safeParse(settings)
   if (read.success) return read.data
   throw new SettingsError(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
@@ -86,18 +89,33 @@ export async function openStores(
     stores.set(storeId, isEncrypted ? encrypted(guard) : guard)
   }
   for (const name of ['store', 'fallbackStore', 'secondStore'] as const) requireKnown(config, name, stores)
+  const defaultStoreId = (await hasCredentials(config.store, plain, log)) ? config.store : LOCAL_STORE
   return {
     stores,
     encryptedStores,
-    defaultStoreId: config.store,
-    fallbackStoreId: fallbackOf(config),
+    defaultStoreId,
+    fallbackStoreId: defaultStoreId === LOCAL_STORE ? undefined : fallbackOf(config),
     isUp: (storeId) => guards.get(storeId)?.state() !== 'open',
     states: () => Object.fromEntries([...guards].map(([storeId, guard]) => [storeId, guard.state()])),
   }
 }
 
+/** With nothing to show to a cloud, files lie on local disk (A7); whatever else is wrong with it shows when it is used. */
+async function hasCredentials(storeId: string, plain: ReadonlyMap<string, ObjectStore>, log: Logger): Promise<boolean> {
+  const store = plain.get(storeId) as ObjectStore
+  if (BUILT_IN.has(storeId)) return true
+  const signal = AbortSignal.timeout(CREDENTIALS_WITHIN_MS)
+  const failure = await store.list({ limit: 1, signal }).then(
+    () => undefined,
+    (error) => error,
+  )
+  if (!(failure instanceof StoreError && failure.kind === 'noCredentials')) return true
+  log.warn({ store: storeId }, 'there are no credentials for the store: files are kept on local disk instead')
+  return false
+}
+
 /** The stores of `STOWAGE_STORES`, and the one that `STOWAGE_STORE` alone describes. */
-function configured(config: Config): [string, Record<string, unknown>][] {
+export function configured(config: Config): [string, Record<string, unknown>][] {
   const named = Object.entries(config.stores)
   const { store, bucket, region, endpoint } = config
   if (!(store in kinds) || store in config.stores) return named
@@ -106,7 +124,8 @@ function configured(config: Config): [string, Record<string, unknown>][] {
   return [...named, [store, { kind: store, ...place, ...where }]]
 }
 
-async function openKind(storeId: string, { kind, ...settings }: Record<string, unknown>): Promise<ObjectStore> {
+/** One store as it is, without decorators. @throws SettingsError */
+export async function openKind(storeId: string, { kind, ...settings }: Record<string, unknown>): Promise<ObjectStore> {
   const open = kinds[String(kind)]
   if (!open)
     throw new SettingsError([`STOWAGE_STORES ${storeId}: kind must be one of ${Object.keys(kinds).join(', ')}`])

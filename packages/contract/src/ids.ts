@@ -11,6 +11,7 @@ export const idPrefixes = {
   copy: 'cpy',
   signedUrl: 'sig',
   auditEvent: 'evt',
+  incident: 'inc',
   request: 'req',
 } as const
 

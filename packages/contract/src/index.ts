@@ -2,11 +2,18 @@ import type { z } from 'zod'
 import type { Operation } from './operation.ts'
 import { assetOperations } from './rooms/assets.ts'
 import { auditOperations } from './rooms/audit.ts'
+import { storeOperations } from './rooms/stores.ts'
 import { tenantOperations } from './rooms/tenants.ts'
 import { uploadOperations } from './rooms/uploads.ts'
 
 /** Every operation of the API, by name. */
-export const operations = { ...tenantOperations, ...assetOperations, ...uploadOperations, ...auditOperations }
+export const operations = {
+  ...tenantOperations,
+  ...assetOperations,
+  ...uploadOperations,
+  ...auditOperations,
+  ...storeOperations,
+}
 export type Operations = typeof operations
 export type OperationName = keyof Operations
 

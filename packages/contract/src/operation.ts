@@ -12,6 +12,7 @@ export const actions = [
   'keys.manage',
   'usage.read',
   'audit.read',
+  'stores.report',
   'assets.create',
   'assets.read',
   'assets.edit',

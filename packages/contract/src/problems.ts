@@ -249,6 +249,9 @@ export const problems = {
   'upload.wrongSize': problem(400, 'This is not the size that was announced', 'Send exactly `expected` bytes.', {
     expected: count,
   }),
+  'upload.tooManyParts': problem(413, 'The upload came in too many pieces', 'Begin again and send larger pieces, at most `limit`.', {
+    limit: count,
+  }),
   'upload.wrongOffset': problem(
     409,
     'The upload goes on at another offset',
@@ -260,6 +263,17 @@ export const problems = {
   'upload.busy': problem(423, 'Another request is sending to this upload', 'Wait a moment, then ask for the offset.', {
     retryAfterSeconds: count,
   }),
+  'upload.checksumMismatch': problem(
+    460,
+    'The bytes that arrived are not those that were summed',
+    'Send them again from the same offset.',
+  ),
+  'tus.versionUnsupported': problem(
+    412,
+    'This version of the tus protocol is not spoken here',
+    'Send `Tus-Resumable` with the version that `supported` names.',
+    { supported: text },
+  ),
   'quota.exceeded': problem(
     413,
     "The organization's storage is full",
@@ -276,10 +290,34 @@ export const problems = {
     'The signed URL is for another address',
     'Use it from the address it was made for.',
   ),
+  'signedUrl.notDirect': problem(
+    409,
+    'The store gives no URL of its own for this',
+    'Ask without `direct`. The `reason` is `limited` (by address or downloads), `encrypted` (only the service can decrypt it) or `store` (it has no such URLs).',
+    { reason: text },
+  ),
+  'signedUrl.notByCdn': problem(
+    409,
+    'The CDN gives no URL for this',
+    'Ask without `cdn`. The `reason` is `limited` (by address or downloads) or `unsigned` (no CDN that checks signatures is set up).',
+    { reason: text },
+  ),
   'range.notSatisfiable': problem(416, 'The range is outside the content', 'Ask for a range within `sizeBytes`.', {
     sizeBytes: count,
   }),
   'cursor.invalid': problem(400, 'The cursor does not belong to this query', 'Start again without a cursor.'),
+
+  'storeEvents.noSecret': problem(
+    403,
+    'This service takes no signed messages of stores',
+    'Ask the operator to set `STOWAGE_STORE_EVENTS_SECRET`, or send the platform key.',
+  ),
+  'storeEvents.signatureInvalid': problem(
+    401,
+    'The message is not signed as it must be',
+    'Sign it as Standard Webhooks says, with the secret of this service, at most five minutes before it arrives. The `reason` is `missing`, `tooOld` or `wrong`.',
+    { reason: text },
+  ),
 
   'store.full': problem(
     507,

@@ -30,6 +30,7 @@ const leastRank: Record<Action, number> = {
   'keys.manage': rankOf.admin,
   'usage.read': rankOf.admin,
   'audit.read': rankOf.admin,
+  'stores.report': rankOf.owner,
   'assets.create': rankOf.editor,
   'assets.read': rankOf.public,
   'assets.edit': rankOf.editor,
@@ -37,9 +38,12 @@ const leastRank: Record<Action, number> = {
   'assets.delete': rankOf.editor,
 }
 
+/** What concerns the whole service, so that it is a platform key's alone. */
+const ofPlatform: ReadonlySet<Action> = new Set<Action>(['organization.create', 'stores.report'])
+
 /** What a role may try at all. Which assets it may try it on is the database's rule. */
 export function permits(principal: Principal, action: Action): 'yes' | 'forbidden' | 'outOfScope' {
-  if (action === 'organization.create' && principal.kind !== 'platform') return 'forbidden'
+  if (ofPlatform.has(action) && principal.kind !== 'platform') return 'forbidden'
   if (principal.rank < leastRank[action]) return 'forbidden'
   if (principal.scopes !== null && !principal.scopes.includes(action)) return 'outOfScope'
   // An agent is what its scopes name; without any it may nothing.

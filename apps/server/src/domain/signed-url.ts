@@ -44,6 +44,8 @@ export interface SignedPermission {
   tenantId: string
   epoch: number
   expiresAt: Date
+  /** The only address or range that it permits. */
+  ip?: string
   parameters: Record<string, string>
 }
 
@@ -128,7 +130,14 @@ export function verifySignedUrl(request: SignedRequest): SignedPermission | { re
   if (lifetimeSeconds <= 0) return { refused: 'expired' }
   if (lifetimeSeconds > MAXIMUM_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) return { refused: 'malformed' }
   if (ip !== undefined && !addressAllowed(ip, request.clientIp)) return { refused: 'wrongAddress' }
-  return { ok: true, tenantId: tenant, epoch: Number(epoch), expiresAt: new Date(Number(expires) * 1000), parameters }
+  return {
+    ok: true,
+    tenantId: tenant,
+    epoch: Number(epoch),
+    expiresAt: new Date(Number(expires) * 1000),
+    ...(ip !== undefined && { ip }),
+    parameters,
+  }
 }
 
 function readQuery(text: string): Record<string, string> | undefined {

@@ -19,6 +19,8 @@ export type Credential =
   | { kind: 'signed'; tenantId: string; assetId: string; makerKind: string; makerId: string; epoch: number }
   /** A staged upload, by its signed URL or by the service that finishes it. */
   | { kind: 'upload'; tenantId: string; uploadId: string }
+  /** An object in an organization's inbox, by the service that makes an asset of it. */
+  | { kind: 'inbox'; tenantId: string }
   | { kind: 'public'; assetId: string }
   | { kind: 'none' }
 
@@ -68,6 +70,8 @@ function callOf(credential: Exclude<Credential, { kind: 'none' }>) {
         ${credential.makerId}, ${credential.epoch})`
     case 'upload':
       return sql`select * from api.enter_upload(${credential.tenantId}, ${credential.uploadId})`
+    case 'inbox':
+      return sql`select * from api.enter_inbox(${credential.tenantId})`
     case 'public':
       return sql`select * from api.enter_public(${credential.assetId})`
   }

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { toUuid } from '../domain/id.ts'
 import { type Principal, permits } from '../domain/principal.ts'
 import { Problem, problemOf, Refusal } from '../domain/problem.ts'
+import type { Cdn } from '../providers/cdn/port.ts'
 import { type AuditNote, type AuditTrail, auditOutcome } from './audit-trail.ts'
 import type { Db } from './database/connect.ts'
 import { isUnavailable, mayRetry, together, transaction } from './database/transaction.ts'
@@ -22,6 +23,8 @@ export interface Context {
   readonly requestId: string
   /** Scheme and host that callers reach this service by, for absolute URLs. */
   readonly origin: string
+  /** The network that reads from that origin, for its URLs. */
+  readonly cdn: Cdn | undefined
   /** Binds cursors to their query; the same on every node. */
   readonly cursorKey: Buffer
   /** The ETag that the caller's change is based on. */
@@ -47,9 +50,15 @@ export type ByteOperation =
   | 'uploads.putPart'
   | 'resumable.create'
   | 'resumable.append'
+  | 'storeEvents.create'
 
 /** The operations that speak to a store beside their transaction; their room calls `invoke` itself. */
-export type StoreOperation = 'uploads.create' | 'uploads.signParts' | 'uploads.parts' | 'uploads.complete'
+export type StoreOperation =
+  | 'uploads.create'
+  | 'uploads.signParts'
+  | 'uploads.parts'
+  | 'uploads.complete'
+  | 'signedUrls.create'
 
 /** A handler for every other row: one that is missing does not compile. */
 export type Handlers = { [Name in Exclude<OperationName, ByteOperation | StoreOperation>]: Handler<Name> }
@@ -73,6 +82,7 @@ export interface Platform {
   auditTrail: AuditTrail
   rateLimiter: RateLimiter
   clock: () => Date
+  cdn: Cdn | undefined
   cursorKey: Buffer
   onUnauthenticated: (code: string) => void
   /** Runs the service's own work in one organization. */
@@ -166,6 +176,7 @@ async function attemptOnce<Name extends OperationName, Result, Ahead>(
         log: call.log,
         requestId: call.requestId,
         origin: call.origin,
+        cdn: platform.cdn,
         cursorKey: platform.cursorKey,
         ifMatch: call.ifMatch,
         remarks: trace.remarks,

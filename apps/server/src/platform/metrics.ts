@@ -41,6 +41,18 @@ export function createMetrics() {
       labelNames: ['code'],
       registers,
     }),
+    storeEvents: new Counter({
+      name: 'stowage_store_events_total',
+      help: 'Events that stores told of, by what became of them',
+      labelNames: ['became'],
+      registers,
+    }),
+    incidents: new Gauge({
+      name: 'stowage_incidents',
+      help: 'What happened to stored bytes behind our back, by kind and by what was found',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
     copies: new Gauge({
       name: 'stowage_copies',
       help: 'Copies that are unfinished, being removed, away from home or without their second copy',

@@ -20,6 +20,7 @@ function problemFor(error: StoreError): Problem {
     case 'corrupt':
       return new Problem('content.corrupt')
     case 'denied':
+    case 'noCredentials':
     case 'throttled':
     case 'unavailable':
       return new Problem('store.unavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS })

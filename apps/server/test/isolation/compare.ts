@@ -4,11 +4,12 @@ import { commandsAboutAssets } from './asset-commands.ts'
 import { type Commands, type Expected, ghost, type Input, refused } from './command.ts'
 import { type Actor, type Answer, type Caller, type Model, mayTry, recognise, recognisePublic } from './model.ts'
 import { ask, type Reply } from './request.ts'
+import { storeCommands } from './store-commands.ts'
 import { tenantCommands } from './tenant-commands.ts'
 import { uploadCommands } from './upload-commands.ts'
 import type { World } from './world.ts'
 
-export const commands: Commands = { ...tenantCommands, ...commandsAboutAssets, ...uploadCommands }
+export const commands: Commands = { ...tenantCommands, ...commandsAboutAssets, ...uploadCommands, ...storeCommands }
 
 /** Opened by a signature in the address, or spoken to in the headers of tus: the acceptance suite asks these. */
 const ELSEWHERE: ReadonlySet<OperationName> = new Set([

@@ -256,6 +256,7 @@ export const assetOperations = {
       assetId,
       version: versionNumber.optional(),
       disposition: z.enum(['inline', 'attachment']).optional(),
+      redirect: flag.default(true).describe('false for the bytes themselves, also where readers are sent elsewhere'),
     }),
     output: z.unknown(),
     problems: [
@@ -365,9 +366,31 @@ export const assetOperations = {
       version: versionNumber.optional(),
       maxDownloads: z.number().int().min(1).max(1_000_000).optional(),
       ip: z.union([z.ipv4(), z.ipv6()]).optional().describe('The only address it works from'),
+      direct: z
+        .boolean()
+        .default(false)
+        .describe('A URL of the store itself, which nobody can revoke and nothing else may limit'),
+      cdn: z
+        .boolean()
+        .default(false)
+        .describe('A URL of the CDN, which gives one version, the current one if none is named'),
     }),
-    output: z.object({ url: z.url(), expiresAt: timestamp }),
-    problems: ['asset.notFound', 'version.notFound', 'asset.trashed', 'asset.quarantined'],
+    output: z.object({
+      url: z.url(),
+      expiresAt: timestamp,
+      revocable: z.boolean().describe('Whether it can be made to end before it expires'),
+    }),
+    problems: [
+      'asset.notFound',
+      'version.notFound',
+      'asset.trashed',
+      'asset.quarantined',
+      'asset.notReadable',
+      'content.missing',
+      'store.unavailable',
+      'signedUrl.notDirect',
+      'signedUrl.notByCdn',
+    ],
     subject: ofAsset,
   }),
   'signedUrls.revoke': operation({

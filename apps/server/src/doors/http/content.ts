@@ -3,46 +3,79 @@ import { createGzip } from 'node:zlib'
 import { getOperation } from '@stowage/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { contentRange, parseRange } from '../../domain/byte-range.ts'
-import { contentDisposition } from '../../domain/content-disposition.ts'
+import { publicPath, signedPath } from '../../domain/content-path.ts'
 import { formatDigestField } from '../../domain/digest.ts'
-import { toUuid } from '../../domain/id.ts'
-import { findMediaType, safeHeaders } from '../../domain/media-type.ts'
+import { toId, toUuid } from '../../domain/id.ts'
+import { findMediaType } from '../../domain/media-type.ts'
 import { evaluatePreconditions, ifRange } from '../../domain/preconditions.ts'
 import { Problem } from '../../domain/problem.ts'
-import { type Content, type Delivery, findDelivery } from '../../features/delivery/room.ts'
-import { openSignedUrl, type SignedAccess } from '../../features/sharing/room.ts'
+import {
+  type Address,
+  type Content,
+  cacheControlOf,
+  type Delivery,
+  findDelivery,
+  safelyNamed,
+} from '../../features/delivery/room.ts'
+import { openPermit, openSignedUrl, type SignedAccess } from '../../features/sharing/room.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import { callOf, headerOf, originOf, singleValues } from './call.ts'
 import { readCredential } from './credentials.ts'
+import { redirectFor, sendRedirect } from './redirect.ts'
 import { type Door, routePath } from './routes.ts'
 
 const COMPRESS_FROM_BYTES = 1024
 const GZIP_LEVEL = 4
-const KNOWN_QUERY = ['version', 'disposition']
+const KNOWN_QUERY = ['version', 'disposition', 'redirect']
 
-/** GET and HEAD of an asset's bytes: with a credential, by signed URL, or, for a public asset, with nothing. */
+/** What a request may, and by what kind of address it came. */
+type Entry = (door: Door, signing: SecretKeys, request: FastifyRequest) => Promise<SignedAccess> | SignedAccess
+
+/**
+ * GET and HEAD of an asset's bytes: with a credential, by signed URL, or, for a public asset, with nothing; and by the
+ * addresses from which a CDN reads.
+ */
 export function addContentRoute(server: FastifyInstance, door: Door, delivery: Delivery, signing: SecretKeys): void {
-  server.route({
-    method: ['GET', 'HEAD'],
-    url: routePath(getOperation('assets.content')),
-    config: { operation: 'assets.content' },
-    handler: async (request, reply) => {
-      const access = await readAccess(door, signing, request)
-      const call = callOf(request, door.publicUrl, access.credential, access.input)
-      const content = await findDelivery(delivery, call, request.method === 'HEAD' ? undefined : access.admit)
-      return send(delivery, content, access.input.disposition, request, reply)
-    },
+  const add = (url: string, from: Address | undefined, read: Entry) =>
+    server.route({
+      method: ['GET', 'HEAD'],
+      url,
+      config: { operation: 'assets.content' },
+      handler: async (request, reply) => {
+        const access = await read(door, signing, request)
+        const call = callOf(request, door.publicUrl, access.credential, access.input)
+        const content = await findDelivery(delivery, call, request.method === 'HEAD' ? undefined : access.admit)
+        const address = from ?? (access.input.version === undefined ? 'plain' : 'version')
+        // What the CDN reads is sent, or the reader would be sent round in circles.
+        return send(delivery, content, { ...access, address, elsewhere: from === undefined }, request, reply)
+      },
+    })
+  add(routePath(getOperation('assets.content')), undefined, readAccess)
+  for (const disposition of ['attachment', 'inline'] as const) {
+    add(publicPath(':assetId', ':version', disposition), 'version', (_door, _signing, request) => {
+      const { assetId, version } = request.params as Named
+      return { ...unlimited, credential: publicCredential(assetId), input: { assetId, version, disposition } }
+    })
+  }
+  add(signedPath(':assetId', ':version', ':epoch', ':disposition'), 'signed', (door, signing, request) => {
+    const { assetId, version, disposition } = request.params as Named & { disposition: string }
+    const access = openPermit(signing, signedRequestOf(door, request), door.platform.clock())
+    return { ...access, input: { assetId, version, disposition } }
   })
 }
 
+interface Named {
+  assetId: string
+  version: string
+}
+
+const unlimited = { admit: undefined, limited: false, expiresAt: undefined }
+
 async function readAccess(door: Door, signing: SecretKeys, request: FastifyRequest): Promise<SignedAccess> {
-  const { assetId } = request.params as { assetId: string }
+  const { assetId } = request.params as Named
   const query = singleValues(request.query) as Record<string, string>
   if ('signature' in query && request.headers.authorization === undefined) {
-    const [path = '', search = ''] = request.url.split('?')
-    const host = new URL(originOf(request, door.publicUrl)).host
-    const signed = { method: request.method, host, path, query: search, clientIp: request.ip, assetId }
-    return openSignedUrl(signing, signed, door.platform.clock())
+    return openSignedUrl(signing, signedRequestOf(door, request), door.platform.clock())
   }
   const strangers = Object.keys(query).filter((field) => !KNOWN_QUERY.includes(field))
   if (strangers.length > 0) {
@@ -51,9 +84,18 @@ async function readAccess(door: Door, signing: SecretKeys, request: FastifyReque
     })
   }
   const credential = await readCredential(request, door.tokens)
-  const input = { assetId, ...query }
-  if (credential.kind !== 'none') return { credential, input, admit: undefined }
-  return { credential: publicCredential(assetId), input, admit: undefined }
+  return {
+    ...unlimited,
+    credential: credential.kind === 'none' ? publicCredential(assetId) : credential,
+    input: { assetId, ...query },
+  }
+}
+
+function signedRequestOf(door: Door, request: FastifyRequest) {
+  const { assetId } = request.params as Named
+  const [path = '', query = ''] = request.url.split('?')
+  const host = new URL(originOf(request, door.publicUrl)).host
+  return { method: request.method, host, path, query, clientIp: request.ip, assetId }
 }
 
 function publicCredential(assetId: string): SignedAccess['credential'] {
@@ -64,32 +106,26 @@ function publicCredential(assetId: string): SignedAccess['credential'] {
   }
 }
 
-async function send(
-  delivery: Delivery,
-  content: Content,
-  asked: string | undefined,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
+interface Way extends SignedAccess {
+  address: Address
+  /** Whether the reader may be sent elsewhere for the bytes. */
+  elsewhere: boolean
+}
+
+async function send(delivery: Delivery, content: Content, way: Way, request: FastifyRequest, reply: FastifyReply) {
   const hex = content.sha256.toString('hex')
   const etag = `"${hex}"`
-  const mediaType = content.charset ? `${content.mediaType}; charset=${content.charset}` : content.mediaType
-  const safe = safeHeaders(mediaType, asked === 'inline' ? 'inline' : 'attachment')
   const compressible =
     findMediaType(content.mediaType)?.compressible === true && content.sizeBytes >= COMPRESS_FROM_BYTES
-  reply.headers({
-    ...safe.headers,
-    'content-disposition': contentDisposition(safe.disposition, content.name),
-    etag,
-    'last-modified': content.modifiedAt.toUTCString(),
-    'cache-control': content.isPublic ? 'public, max-age=60' : 'private, no-cache',
-    'accept-ranges': 'bytes',
-    ...(compressible && { vary: 'accept-encoding' }),
-    ...(content.isPublic && { 'cross-origin-resource-policy': 'cross-origin' }),
-  })
+  reply.headers({ ...headersOf(content, way, etag), ...(compressible && { vary: 'accept-encoding' }) })
   const verdict = evaluatePreconditions(request.method, request.headers, { etag, modifiedAt: content.modifiedAt })
   if (verdict === 'failed') throw new Problem('precondition.failed')
   if (verdict === 'notModified') return reply.code(304).send()
+  const elsewhere = way.elsewhere ? await redirectFor(delivery, content, way, request) : undefined
+  if (elsewhere !== undefined) {
+    count(delivery, content, request)
+    return sendRedirect(elsewhere, reply)
+  }
   reply.header('repr-digest', formatDigestField({ 'sha-256': hex })).header('stowage-version', String(content.version))
   const range = ifRange(headerOf(request, 'if-range'), { etag })
     ? parseRange(headerOf(request, 'range'), content.sizeBytes)
@@ -105,14 +141,30 @@ async function send(
   const abort = new AbortController()
   const bytes = await content.open(part, abort.signal)
   reply.raw.once('close', () => abort.abort())
-  delivery.downloads.count(
-    content.tenantId,
-    content.assetId,
-    content.principalId ?? request.ip,
-    delivery.platform.clock(),
-  )
+  count(delivery, content, request)
   if (compressible && !part && acceptsGzip(request)) return sendCompressed(bytes, reply)
   return reply.header('content-length', String(length)).send(bytes)
+}
+
+function headersOf(content: Content, { address, input }: Way, etag: string): Record<string, string> {
+  const { disposition, headers } = safelyNamed(content, input.disposition)
+  const shared = content.isPublic || address === 'signed'
+  const tags = [toId('asset', content.assetId), toId('organization', content.tenantId)]
+  return {
+    ...headers,
+    'content-disposition': disposition,
+    etag,
+    'last-modified': content.modifiedAt.toUTCString(),
+    'cache-control': cacheControlOf(content.isPublic, address),
+    'accept-ranges': 'bytes',
+    // By these a CDN forgets: the first is what networks with `Cache-Tag` read, the second what Fastly and Varnish do.
+    ...(shared && { 'cache-tag': tags.join(','), 'surrogate-key': tags.join(' ') }),
+    ...(content.isPublic && { 'cross-origin-resource-policy': 'cross-origin' }),
+  }
+}
+
+function count({ downloads, platform }: Delivery, content: Content, request: FastifyRequest): void {
+  downloads.count(content.tenantId, content.assetId, content.principalId ?? request.ip, platform.clock())
 }
 
 /**

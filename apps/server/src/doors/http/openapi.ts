@@ -80,6 +80,10 @@ function preconditions(row: Operation): Json[] {
 }
 
 function bodyOf(row: Operation, fields: readonly string[]): Json | undefined {
+  if (row.action === 'stores.report') {
+    const schema = { type: 'object', description: 'As S3, SNS or EventBridge writes it' }
+    return { required: true, content: { 'application/json': { schema } } }
+  }
   if (row.bytes === 'in') {
     const file = { type: 'string', contentMediaType: 'application/octet-stream' }
     return {

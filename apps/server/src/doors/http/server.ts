@@ -12,6 +12,7 @@ import type { Logger } from 'pino'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
 import type { Delivery } from '../../features/delivery/room.ts'
+import type { StoreEvents } from '../../features/stores/room.ts'
 import type { Uploads } from '../../features/uploads/room.ts'
 import { isUnavailable } from '../../platform/database/transaction.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -19,13 +20,17 @@ import type { SecretKeys } from '../../platform/secrets.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { sendProblem } from './call.ts'
 import { addContentRoute } from './content.ts'
+import { allowOrigins } from './cors.ts'
+import { addResumableRoutes } from './resumable.ts'
 import { addRoutes, type Door } from './routes.ts'
 import { addServiceRoutes } from './service-routes.ts'
 import { addStagedRoutes } from './staged.ts'
+import { addStoreEventsRoute } from './store-events.ts'
 import { addUploadRoutes } from './uploads.ts'
 
 export interface HttpApp extends Omit<Door, 'publicUrl'> {
   uploads: Uploads
+  storeEvents: StoreEvents
   delivery: Delivery
   urlSigning: SecretKeys
   metrics: Metrics
@@ -38,6 +43,7 @@ export interface HttpOptions {
   port: number
   publicUrl?: string | undefined
   trustProxy?: string | undefined
+  corsOrigins?: string | undefined
 }
 
 const HEADERS_TIMEOUT_MS = 20_000
@@ -94,10 +100,13 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   server.addHook('onResponse', async (request, reply) => record(app.metrics, request, reply))
   server.setErrorHandler((error, request, reply) => refuse(error as FastifyError, request, reply))
   server.setNotFoundHandler((request, reply) => sendProblem(request, reply, strangeAddress(request)))
+  allowOrigins(server, options.corsOrigins)
   const door: Door = { ...app, publicUrl: options.publicUrl }
   addRoutes(server, door)
   addUploadRoutes(server, door, app.uploads)
   addStagedRoutes(server, door, app.uploads)
+  addResumableRoutes(server, door, app.uploads)
+  addStoreEventsRoute(server, door, app.storeEvents)
   addContentRoute(server, door, app.delivery, app.urlSigning)
   addServiceRoutes(server, app.metrics, app.pools, app.storeStates)
   return server
@@ -123,13 +132,24 @@ function record(metrics: Metrics, request: FastifyRequest, reply: FastifyReply):
   )
 }
 
+/** What was said of bytes that are not sent after all, above all for how long a cache may keep them. */
+const OF_THE_BYTES = [
+  'content-disposition',
+  'etag',
+  'last-modified',
+  'content-encoding',
+  'cache-control',
+  'cache-tag',
+  'surrogate-key',
+]
+
 function refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemFor(error, request)
   if (problem.code === 'internal.error') request.log.error({ err: error }, 'a request failed')
   else if (problem.cause) request.log.warn({ err: problem.cause, code: problem.code }, 'a request was refused')
   // The rest of the body is not wanted: say so, answer, and let the connection go.
   if (!request.raw.complete) reply.header('connection', 'close')
-  for (const header of ['content-disposition', 'etag', 'last-modified', 'content-encoding']) reply.removeHeader(header)
+  for (const header of OF_THE_BYTES) reply.removeHeader(header)
   return sendProblem(request, reply, problem)
 }
 

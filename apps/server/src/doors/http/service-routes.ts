@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
+import { countIncidents } from '../../features/stores/room.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { docsPage } from './docs-page.ts'
 import { openApiDocument } from './openapi.ts'
@@ -18,6 +19,9 @@ export function addServiceRoutes(
   })
   server.get('/metrics', async (_request, reply) => {
     await countCopies(metrics, pools.sweep)
+    metrics.incidents.reset()
+    for (const { kind, outcome, count } of await countIncidents(pools.sweep))
+      metrics.incidents.set({ kind, outcome }, count)
     for (const [store, state] of Object.entries(storeStates())) metrics.storeUp.set({ store }, state === 'open' ? 0 : 1)
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })

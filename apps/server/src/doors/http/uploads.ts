@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import multipart, { type Multipart } from '@fastify/multipart'
-import { fieldPlaces, getOperation } from '@stowage/contract'
+import { fieldPlaces, getOperation, type OperationName } from '@stowage/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseDigestField } from '../../domain/digest.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -77,7 +77,7 @@ async function readIncoming(operation: Operation, request: FastifyRequest): Prom
 }
 
 /** Fields in the query, all as text: lists and objects travel as JSON. */
-function queryFields(operation: Operation, request: FastifyRequest): Record<string, unknown> {
+export function queryFields(operation: OperationName, request: FastifyRequest): Record<string, unknown> {
   const known = fieldPlaces(getOperation(operation)).query
   const query = singleValues(request.query)
   const strangers = Object.keys(query).filter((field) => !known.includes(field))
@@ -89,7 +89,7 @@ function queryFields(operation: Operation, request: FastifyRequest): Record<stri
   return Object.fromEntries(Object.entries(query).map(([field, text]) => [field, fieldValue(field, String(text))]))
 }
 
-function fieldValue(field: string, text: string): unknown {
+export function fieldValue(field: string, text: string): unknown {
   if (field === 'metadata' || field === 'links') return parseJson(Buffer.from(text))
   if (field !== 'tags') return text
   if (text.trimStart().startsWith('[')) return parseJson(Buffer.from(text))

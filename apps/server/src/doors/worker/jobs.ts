@@ -4,20 +4,25 @@ import type { Logger } from 'pino'
 import { newUuid } from '../../domain/id.ts'
 import { lockAssetRow } from '../../features/assets/room.ts'
 import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
+import { purgeCached } from '../../features/delivery/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
+import { forgetOld, type StoreEvents, scrubIncident, takeFromInbox } from '../../features/stores/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
 import { expireStaged, finishStaged, replicateCopy, type Uploads } from '../../features/uploads/room.ts'
 import { pruneByRule } from '../../features/versions/room.ts'
 import { type AuditTrail, auditOutcome } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
+import type { Cdn } from '../../providers/cdn/port.ts'
 
 /** What the service does by itself. The sweeper only finds; every change runs in its organization's own transaction. */
 export interface Jobs {
   sweep: pg.Pool
   reaper: Reaper
   uploads: Uploads
+  storeEvents: StoreEvents
   inTenant: <Result>(tenantId: string, work: (db: Db) => Promise<Result>) => Promise<Result>
+  cdn: Cdn | undefined
   auditTrail: AuditTrail
   auditSigning: SecretKeys
   keepHead: (head: SealedHead) => Promise<void>
@@ -84,6 +89,23 @@ export const jobs = {
       replicateCopy(worker.uploads, tenantId, id, worker.options),
     )
   },
+  purge: async (worker: Jobs): Promise<number> => {
+    const text = 'select * from api.due_purges($1)'
+    return purgeCached(worker, await find<{ tenant_id: string; id: string }>(worker, text, [AT_ONCE]))
+  },
+  ingest: async (worker: Jobs): Promise<number> => {
+    const text = 'select * from api.due_inbox($1)'
+    const found = await find<{ tenant_id: string; store_id: string; key: string }>(worker, text, [AT_ONCE])
+    return countDone(worker, 'ingest', found, ({ tenant_id: tenantId, store_id: storeId, key }) =>
+      takeFromInbox(worker.storeEvents, { tenantId, storeId, key }),
+    )
+  },
+  scrub: async (worker: Jobs): Promise<number> => {
+    const found = await find<{ tenant_id: string; id: string }>(worker, 'select * from api.due_scrubs($1)', [AT_ONCE])
+    return countDone(worker, 'scrub', found, ({ tenant_id: tenantId, id }) =>
+      scrubIncident(worker.storeEvents, tenantId, id),
+    )
+  },
   steps: async (worker: Jobs): Promise<number> => {
     const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [AT_ONCE])
     return countDone(worker, 'steps', found, (step) => runStep(worker, step))
@@ -126,7 +148,7 @@ async function expireOne(worker: Jobs, tenantId: string, assetId: string): Promi
   })
 }
 
-/** Answers that no repeated request can want any more, and counted URLs that have expired. */
+/** Answers that no repeated request can want any more, counted URLs that have expired, and old events of stores. */
 async function tidy(db: Db, tenantId: string): Promise<boolean> {
   const answers = await db
     .deleteFrom('idempotency')
@@ -138,7 +160,8 @@ async function tidy(db: Db, tenantId: string): Promise<boolean> {
     .where('tenant_id', '=', tenantId)
     .where('expires_at', '<', sql<Date>`now()`)
     .executeTakeFirst()
-  return answers.numDeletedRows + urls.numDeletedRows > 0n
+  const forgotten = await forgetOld(db, tenantId)
+  return forgotten || answers.numDeletedRows + urls.numDeletedRows > 0n
 }
 
 interface StepId {

@@ -10,7 +10,7 @@ const EVERY_MINUTE = '* * * * *'
 const POLL_MS = 500
 
 /** What somebody waits for: this process looks for it all the time. */
-const POLLED = ['steps', 'staged'] as const satisfies readonly JobName[]
+const POLLED = ['steps', 'staged', 'purge', 'ingest', 'scrub'] as const satisfies readonly JobName[]
 const scheduled = Object.keys(jobs).filter((name) => !POLLED.includes(name as 'steps')) as JobName[]
 
 /** Makes the queue's tables and schedules, as the owner; at work it is the sweeper's role, which owns nothing. */

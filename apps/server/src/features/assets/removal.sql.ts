@@ -54,10 +54,11 @@ export async function purgeAsset(
   assetId: string,
   releaseDelaySeconds: number,
 ): Promise<void> {
+  const freed = await removeVersions(db, tenantId, assetId, 'all', releaseDelaySeconds)
+  await db.deleteFrom('asset').where('tenant_id', '=', tenantId).where('id', '=', assetId).execute()
+  // Last, because what a CDN is to forget depends on the URLs that were signed.
   for (const table of ['asset_access', 'signed_url', 'step'] as const) {
     await db.deleteFrom(table).where('tenant_id', '=', tenantId).where('asset_id', '=', assetId).execute()
   }
-  const freed = await removeVersions(db, tenantId, assetId, 'all', releaseDelaySeconds)
-  await db.deleteFrom('asset').where('tenant_id', '=', tenantId).where('id', '=', assetId).execute()
   await recordUsage(db, tenantId, { bytes: -freed.bytes, files: -1, storedBytes: -freed.storedBytes })
 }

@@ -1,4 +1,5 @@
 import type { Output } from '@stowage/contract'
+import { contentPath, publicPath } from '../../domain/content-path.ts'
 import { toId } from '../../domain/id.ts'
 import { visibilityName } from '../../domain/visibility.ts'
 import type { Context } from '../../platform/invoke.ts'
@@ -7,9 +8,9 @@ import type { AssetRow } from './assets.sql.ts'
 export type Asset = Output<'assets.get'>
 
 /** An asset as the API shows it. */
-export function showAsset(context: Pick<Context, 'origin'>, row: AssetRow): Asset {
+export function showAsset(context: Pick<Context, 'origin' | 'cdn'>, row: AssetRow): Asset {
   const id = toId('asset', row.id)
-  const url = `${context.origin}/v1/assets/${id}/content`
+  const url = `${context.origin}${contentPath(id)}`
   const visibility = visibilityName(row.visibility)
   return {
     id,
@@ -47,7 +48,8 @@ export function showAsset(context: Pick<Context, 'origin'>, row: AssetRow): Asse
     lastAccessedAt: iso(row.last_at),
     url,
     publicUrl: visibility === 'public' ? url : null,
-    cdnUrl: null,
+    cdnUrl:
+      visibility === 'public' ? (context.cdn?.publicUrl(publicPath(id, row.current_n, 'attachment')) ?? null) : null,
   }
 }
 

@@ -105,3 +105,26 @@ export async function addDownloads(
     db,
   )
 }
+
+export interface Purge {
+  id: string
+  asset_id: string
+  last_n: number
+  url_epoch: number
+}
+
+/**
+ * Takes purges that are due, so that no other node sends them too. Each is due again later, twice as long each time and
+ * an hour at most, unless it is deleted before: nothing else is to be done when one fails, or when this process ends.
+ */
+export async function takePurges(db: Db, tenantId: string, ids: readonly string[]): Promise<Purge[]> {
+  const { rows } = await sql<Purge>`update cdn_purge
+    set attempts = attempts + 1, due_at = now() + make_interval(secs => least(3600, 60 * power(2, least(attempts, 10))))
+    where tenant_id = ${tenantId} and id = any(${ids}::uuid[]) and due_at <= now()
+    returning id, asset_id, last_n, url_epoch`.execute(db)
+  return rows
+}
+
+export async function deletePurges(db: Db, tenantId: string, ids: readonly string[]): Promise<void> {
+  await sql`delete from cdn_purge where tenant_id = ${tenantId} and id = any(${ids}::uuid[])`.execute(db)
+}

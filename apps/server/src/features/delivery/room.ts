@@ -13,6 +13,7 @@ import { type ByteRange, type ObjectStore, StoreError } from '../../providers/st
 import { noteOthersPrivate } from '../assets/room.ts'
 import { refuseUnreadable } from './delivery.rules.ts'
 import { assetExists, findContent, findOtherCopies, type Placed } from './delivery.sql.ts'
+import { type Presign, presignerOf } from './direct.ts'
 import type { DownloadCounter } from './downloads.ts'
 
 export interface Delivery {
@@ -20,6 +21,8 @@ export interface Delivery {
   stores: ReadonlyMap<string, ObjectStore>
   scopeKeys: ScopeKeyring
   downloads: DownloadCounter
+  /** Whether readers are sent to the CDN or the store where that is possible. */
+  redirects: boolean
 }
 
 /** A version that its reader may have, and how to get at its bytes once the transaction has ended. */
@@ -35,6 +38,8 @@ export interface Content {
   version: number
   modifiedAt: Date
   isPublic: boolean
+  /** Undefined where the bytes come from here alone. */
+  presign: Presign | undefined
   open(range: ByteRange | undefined, signal: AbortSignal): Promise<Readable | Buffer>
 }
 
@@ -75,6 +80,7 @@ async function contentOf(delivery: Delivery, context: Context, found: Placed): P
   const keys = found.encrypted
     ? await delivery.scopeKeys.wrapperOf(context.db, context.tenantId, found.scope)
     : undefined
+  const presigner = presignerOf(delivery.stores, context, found)
   const source = { requestId: context.requestId, delivery, tenantId: context.tenantId, found, keys }
   return {
     assetId: found.asset_id,
@@ -88,6 +94,7 @@ async function contentOf(delivery: Delivery, context: Context, found: Placed): P
     version: found.n,
     modifiedAt: found.created_at,
     isPublic: found.visibility === 2,
+    presign: typeof presigner === 'string' ? undefined : presigner,
     open: (range, signal) => openContent(source, range, signal),
   }
 }
@@ -121,7 +128,7 @@ async function openContent(
   }
 }
 
-const ELSEWHERE: ReadonlySet<string> = new Set(['notFound', 'unavailable', 'throttled', 'denied', 'corrupt'])
+const ELSEWHERE: ReadonlySet<string> = new Set(['notFound', 'unavailable', 'throttled', 'denied', 'noCredentials', 'corrupt'])
 
 function rethrow(error: unknown): never {
   throw storeProblem(error)
@@ -165,4 +172,7 @@ async function findOthers({ platform, scopeKeys }: Delivery, { tenantId, found }
   })
 }
 
+export { type Purging, purgeCached } from './cdn-purge.ts'
+export { type Address, cacheControlOf, REVOCABLE_SECONDS, safelyNamed } from './delivery.rules.ts'
+export { findDirect } from './direct.ts'
 export { createDownloadCounter, type DownloadCounter } from './downloads.ts'

@@ -3,9 +3,10 @@ import type { Db } from '../../platform/database/connect.ts'
 
 /** All SQL of the sharing room. */
 
-export function insertCountedUrl(
+/** @param row.max_uses null for a URL that is not counted, but by which a CDN keeps the bytes */
+export function insertSignedUrl(
   db: Db,
-  row: { tenant_id: string; id: string; asset_id: string; max_uses: number; expires_at: Date },
+  row: { tenant_id: string; id: string; asset_id: string; max_uses: number | null; expires_at: Date },
 ) {
   return db.insertInto('signed_url').values(row).execute()
 }

@@ -87,8 +87,8 @@ async function intend(
   if ((request.sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
   refuseWrongTypeEarly(request, plan, first.mediaType)
   // What is staged has been reserved already.
-  const reservedBytes = request.staged ? 0 : (request.sizeBytes ?? 0)
-  const reservedFiles = request.staged || plan.existing ? 0 : 1
+  const reservedBytes = request.staged?.reserved ? 0 : (request.sizeBytes ?? 0)
+  const reservedFiles = request.staged?.reserved || plan.existing ? 0 : 1
   if (!(await reserve(context.db, reservedBytes, reservedFiles))) throw new Problem('quota.exceeded')
   const scope = scopeOf(options.layout, plan.owner.id)
   const assetId = input.assetId === undefined ? newUuid() : toUuid(input.assetId)

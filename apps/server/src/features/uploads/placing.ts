@@ -136,6 +136,11 @@ export const STAGING = 'staging/'
 /** Under this name, below an upload's own prefix, lies what was sent straight to a store. */
 export const CONTENT = 'content'
 
+/** Whether a key is one of bytes that wait to be checked. */
+export function isStaged(key: string): boolean {
+  return key.startsWith(STAGING)
+}
+
 export function isSentStraight(key: string): boolean {
   return key.startsWith(STAGING) && key.endsWith(`/${CONTENT}`)
 }

@@ -139,7 +139,7 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
     files,
   }
   // Its reservation ends here, so that the same bytes are not counted twice.
-  if (checked.staged) context.atCommit(rows.finishStaged(db, checked.staged, assetId))
+  if (checked.staged) context.atCommit(checked.staged.end(db, assetId))
   if (plan.existing) context.atCommit(changeAsset(context, asset))
   context.atCommit(rows.commitRows(db, version, copy, plan.existing ? undefined : asset))
   if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))

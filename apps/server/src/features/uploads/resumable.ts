@@ -21,6 +21,7 @@ import {
   type Writers,
 } from './resumable-writers.ts'
 import type { Fields, Uploads } from './room.ts'
+import { MAX_PARTS } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
 import { beginStaged } from './staged.ts'
 import { intendStagedCopy, requireOpen, storePart } from './staged-parts.ts'
@@ -54,7 +55,8 @@ export function beginResumable(uploads: Uploads, call: Call, metadata: string | 
     call,
     async (context, input) => {
       if (input.sizeBytes === 0) throw new Problem('upload.empty')
-      const { tenantId, uploadId } = await beginStaged(context, uploads, input, 'resumable')
+      const { id, tenantId } = await beginStaged(context, uploads, input, 'resumable')
+      const uploadId = toUuid(id)
       if (metadata !== null) await rows.keepTusMetadata(context.db, tenantId, uploadId, metadata)
       return shown((await rows.findStaged(context.db, tenantId, uploadId)) as rows.StagedUpload, 0)
     },
@@ -165,6 +167,7 @@ async function openTurn(
     return new Refusal(busy())
   }
   if (piece.offsetBytes !== progress.receivedBytes) throw wrongOffset(progress.receivedBytes)
+  if (progress.partCount >= MAX_PARTS) throw new Problem('upload.tooManyParts', { limit: MAX_PARTS })
   const staged = await settleSize(uploads, context, found, piece)
   const turn = { ...(await boundsOf(uploads, context, staged, piece)), principal: context.principal, staged }
   const { partCount, receivedBytes: offsetBytes } = progress

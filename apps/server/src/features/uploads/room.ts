@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { UploadFields } from '@stowage/contract'
 import type { Layout } from '../../domain/key-layout.ts'
+import type { Db } from '../../platform/database/connect.ts'
 import type { Call, Platform } from '../../platform/invoke.ts'
 import type { ScopeKeyring } from '../../platform/scope-keys.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
@@ -29,11 +30,16 @@ export interface UploadRequest {
   staged?: StagedSource
 }
 
-/** A staged upload whose bytes are on their way to their final place. */
+/** Bytes that lie in a store already and are on their way to their final place. */
 export interface StagedSource {
-  uploadId: string
-  /** Which attempt at finishing it this is: only the last one may. */
-  attempt: number
+  /** Their share of the quota is held until they are there. */
+  reserved: boolean
+  /**
+   * Ends, in the transaction that makes the version, what the bytes were staged by.
+   *
+   * @throws Problem `upload.lost` when it was ended, or taken up anew, since
+   */
+  end: (db: Db, assetId: string) => Promise<void>
   /** Where all of its bytes lie as one object, unencrypted: a store copies that by itself. */
   object: { storeId: string; key: string } | undefined
 }
@@ -83,7 +89,7 @@ export interface Uploads {
   options: UploadsOptions
 }
 
-export { createPlacements, DATABASE_STORE, type Placements } from './placing.ts'
+export { createPlacements, DATABASE_STORE, isStaged, type Placements } from './placing.ts'
 export { receiveUpload } from './receive.ts'
 export { replicateCopy } from './replicate.ts'
 export { appendResumable, beginResumable, type Piece, readResumable } from './resumable.ts'
@@ -91,5 +97,6 @@ export type { Checksum } from './resumable-body.ts'
 export type { ResumableUpload } from './resumable-end.ts'
 export { createWriters, type Writers } from './resumable-writers.ts'
 export { beginStaged, shownStaged, stagedHandlers, stagedOperations } from './staged.ts'
-export { expireStaged, finishStaged } from './staged-finish.ts'
+export { expireStaged, finishStaged, isPassing } from './staged-finish.ts'
 export { type PartRequest, receivePart } from './staged-parts.ts'
+export { storeOf } from './target.ts'

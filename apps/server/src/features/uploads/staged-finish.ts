@@ -10,6 +10,7 @@ import { receiveUpload } from './receive.ts'
 import type { StagedSource, UploadRequest, Uploads } from './room.ts'
 import * as rows from './staged.sql.ts'
 import { storeOf } from './target.ts'
+import { finishStaged as endStaged } from './uploads.sql.ts'
 
 const LEASE_SECONDS = 60
 const MAX_BACKOFF_SECONDS = 300
@@ -22,6 +23,11 @@ const PASSING: ReadonlySet<string> = new Set([
   'request.stalled',
   'upload.lost',
 ])
+/** Whether bytes that were refused so may be taken later as they are. */
+export function isPassing(code: string): boolean {
+  return PASSING.has(code)
+}
+
 /** How often a fault of ours is tried again. */
 const MAX_FAULTS = 8
 
@@ -65,7 +71,7 @@ export async function finishStaged(
 
 function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: ProblemBody } | { againAfterSeconds: number } {
   const problem = error instanceof Problem ? error : new Problem('internal.error')
-  const passing = PASSING.has(problem.code) && staged.expires_at.getTime() > Date.now()
+  const passing = isPassing(problem.code) && staged.expires_at.getTime() > Date.now()
   const fault = problem.code === 'internal.error' && staged.attempts < MAX_FAULTS
   if (!passing && !fault) return { failed: problemAnswer(problem, toId('upload', staged.id)).body }
   return { againAfterSeconds: Math.min(MAX_BACKOFF_SECONDS, 2 ** staged.attempts) * (0.5 + Math.random()) }
@@ -92,7 +98,11 @@ async function requestFor(uploads: Uploads, staged: rows.StagedUpload, log: Logg
     expectedSha256: undefined,
     generated: false,
     lateFields: async () => ({}),
-    staged: { uploadId: staged.id, attempt: staged.attempts, object: source.object },
+    staged: {
+      reserved: true,
+      end: (db, assetId) => endStaged(db, { uploadId: staged.id, attempt: staged.attempts }, assetId),
+      object: source.object,
+    },
   }
 }
 

@@ -5,7 +5,7 @@ const MIB = 1024 * 1024
 const SINGLE_PUT_BYTES = 16 * MIB
 const SMALLEST_PART_BYTES = 8 * MIB
 /** What S3 allows at most, and with it everybody. */
-const MAX_PARTS = 10_000
+export const MAX_PARTS = 10_000
 
 /** One request for what a single one carries well, parts for the rest. */
 export function strategyFor(asked: Exclude<Strategy, 'resumable'> | undefined, sizeBytes: number): Strategy {

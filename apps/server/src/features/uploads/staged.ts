@@ -4,7 +4,6 @@ import { newUuid, toId, toUuid } from '../../domain/id.ts'
 import { allowed } from '../../domain/media-type.ts'
 import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
-import { deriveSigningKey, signUrl } from '../../domain/signed-url.ts'
 import {
   type Call,
   type Context,
@@ -16,11 +15,12 @@ import {
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { reserve } from '../assets/room.ts'
-import { CONTENT, prefixFor, STAGING, scopeOf, withinOf } from './placing.ts'
+import { CONTENT, prefixFor, STAGING, scopeOf } from './placing.ts'
 import { ownerName, planUpload, termsAhead } from './plan.ts'
 import type { Fields, Uploads } from './room.ts'
 import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
+import { arrivedParts, callOn, firstRequest, opened, signPart, soonest } from './staged-requests.ts'
 import { makeTarget, storeOf } from './target.ts'
 import { insertCopy, insertReservation } from './uploads.sql.ts'
 
@@ -253,112 +253,6 @@ async function answering<Result>(work: () => Promise<Result>): Promise<Result> {
   return work().catch((error) => {
     throw storeProblem(error)
   })
-}
-
-/** A multipart upload has a name in its store, which is asked for once. */
-async function opened(uploads: Uploads, staged: rows.StagedUpload): Promise<rows.StagedUpload> {
-  if (staged.strategy !== 'multipart' || staged.copy_id === null || staged.reference !== null) return staged
-  const { tenant_id: tenantId, id } = staged
-  const reference = await storeOf(uploads, staged.store_id).startParts(staged.prefix + CONTENT, {
-    ...callOn(staged),
-    ...(staged.media_type && { contentType: staged.media_type }),
-  })
-  await uploads.platform.inTenant(tenantId, (db) => rows.updateStaged(db, tenantId, id, { reference }))
-  return { ...staged, reference }
-}
-
-function callOn(staged: rows.StagedUpload) {
-  return { tenantId: staged.tenant_id, within: withinOf(staged.prefix) }
-}
-
-function soonest(uploads: Uploads, staged: rows.StagedUpload, expiresInSeconds: number): Date {
-  const asked = uploads.platform.clock().getTime() + expiresInSeconds * 1000
-  return new Date(Math.min(asked, staged.expires_at.getTime()))
-}
-
-function secondsUntil(uploads: Uploads, moment: Date): number {
-  return Math.max(1, Math.floor((moment.getTime() - uploads.platform.clock().getTime()) / 1000))
-}
-
-type FirstRequest = Pick<Output<'uploads.create'>, 'request' | 'form'>
-
-/** What the caller sends next: nothing yet for parts, which are signed as they are needed. */
-async function firstRequest(uploads: Uploads, call: Call, staged: rows.StagedUpload): Promise<FirstRequest> {
-  if (staged.strategy === 'multipart') return {}
-  const form = staged.strategy === 'post-policy'
-  if (staged.copy_id === null) {
-    const own = ownRequest(uploads, call, staged, form ? 'form' : 'content', form ? 'POST' : 'PUT', staged.expires_at)
-    return form ? { form: { url: own.url, fields: {}, expiresAt: own.expiresAt } } : { request: own }
-  }
-  const store = storeOf(uploads, staged.store_id)
-  const sizeBytes = staged.size_bytes as number
-  const common = {
-    ...callOn(staged),
-    expiresInSeconds: secondsUntil(uploads, staged.expires_at),
-    ...(staged.media_type && { contentType: staged.media_type }),
-  }
-  if (form) {
-    const signed = await store.presignPost(staged.prefix, { ...common, minBytes: 1, maxBytes: sizeBytes })
-    return { form: { ...signed, expiresAt: signed.expiresAt.toISOString() } }
-  }
-  const { sha256 } = staged.fields as { sha256?: string }
-  const signed = await store.presignPut(staged.prefix + CONTENT, { ...common, sizeBytes, ...(sha256 && { sha256 }) })
-  return { request: { ...signed, method: 'PUT', expiresAt: signed.expiresAt.toISOString() } }
-}
-
-async function signPart(uploads: Uploads, call: Call, staged: rows.StagedUpload, number: number, expiresAt: Date) {
-  const sizeBytes = partSize(staged.size_bytes as number, staged.part_bytes as number, number) as number
-  if (staged.copy_id === null) {
-    return { number, sizeBytes, ...ownRequest(uploads, call, staged, `parts/${number}`, 'PUT', expiresAt) }
-  }
-  const signed = await storeOf(uploads, staged.store_id).presignPart(staged.prefix + CONTENT, {
-    ...callOn(staged),
-    reference: staged.reference as string,
-    number,
-    sizeBytes,
-    expiresInSeconds: secondsUntil(uploads, expiresAt),
-  })
-  return { number, sizeBytes, ...signed, method: 'PUT' as const, expiresAt: signed.expiresAt.toISOString() }
-}
-
-/** The service's own signed request, of the same shape as a store's. */
-function ownRequest(
-  uploads: Uploads,
-  call: Call,
-  staged: rows.StagedUpload,
-  what: string,
-  method: 'PUT' | 'POST',
-  expiresAt: Date,
-) {
-  const { id, secret } = uploads.signing.current
-  const now = uploads.platform.clock()
-  const moment = new Date(Math.ceil(expiresAt.getTime() / 1000) * 1000)
-  const url = signUrl(
-    {
-      method,
-      origin: call.origin,
-      path: `/v1/uploads/${toId('upload', staged.id)}/${what}`,
-      tenantId: staged.tenant_id,
-      epoch: 0,
-      expiresAt: moment,
-      parameters: {},
-      keyId: id,
-      key: deriveSigningKey(secret, staged.tenant_id, id),
-    },
-    now,
-  )
-  const type = staged.media_type && what === 'content' ? { 'content-type': staged.media_type } : {}
-  return { method, url, headers: type as Record<string, string>, expiresAt: moment.toISOString() }
-}
-
-async function arrivedParts(uploads: Uploads, staged: rows.StagedUpload) {
-  if (staged.copy_id !== null && staged.reference !== null && staged.state === 'open') {
-    const reference = staged.reference
-    return storeOf(uploads, staged.store_id).listParts(staged.prefix + CONTENT, { ...callOn(staged), reference })
-  }
-  const { tenant_id: tenantId, id } = staged
-  const parts = await uploads.platform.inTenant(tenantId, (db) => rows.findParts(db, tenantId, id))
-  return parts.map((part) => ({ number: part.number, sizeBytes: part.size_bytes, etag: part.etag }))
 }
 
 /** @throws Problem `upload.incomplete` saying what is missing */

@@ -13,7 +13,7 @@ const TAIL_BYTES = 128 * 1024
 const ZIP = 'application/zip'
 /** How much of a body is kept for a second store, should the first one fail. */
 const REPLAY_BYTES = 8 * 1024 * 1024
-const OUTAGES: ReadonlySet<string> = new Set(['unavailable', 'throttled', 'full', 'denied'])
+const OUTAGES: ReadonlySet<string> = new Set(['unavailable', 'throttled', 'full', 'denied', 'noCredentials'])
 
 type Detected = { mediaType: string; encoding?: string }
 type Source = ReturnType<typeof sourceOf>
@@ -89,10 +89,12 @@ async function storeIn(
   const stopBeating = beat(uploads, { ...target, uploadId: transfer.uploadId }, abort)
   try {
     const stagedKey = stagedThere(request, target, store)
+    // Its head has been read, and the rest goes from place to place inside the store.
+    if (stagedKey !== undefined) request.body.destroy()
     const { receipt, tally } =
       stagedKey === undefined
         ? await putSource(uploads, store, source, request.sizeBytes, transfer, call, abort)
-        : await copyStaged(store, stagedKey, request.sizeBytes as number, transfer, call)
+        : await copyStaged(store, stagedKey, opened, request.sizeBytes as number, transfer, call)
     if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
     const reader = storeReader(store, target, receipt, tally.sizeBytes, call)
     const detected = await settleType(uploads, transfer, opened, reader)
@@ -145,6 +147,7 @@ function besideBytes({ target, first }: Transfer) {
 async function copyStaged(
   store: ObjectStore,
   stagedKey: string,
+  opened: Opened,
   sizeBytes: number,
   transfer: Transfer,
   call: CallOptions,
@@ -154,8 +157,13 @@ async function copyStaged(
   const receipt = await store.copy(stagedKey, options)
   const { body } = await store.get(target.key, copyOptions(target, call))
   const { stream, tally } = tallied({ head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }, limitBytes)
-  for await (const _piece of stream) {
-    // Only the hash is wanted.
+  const head = opened.complete ? opened.bytes : opened.head
+  let seenBytes = 0
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    // Its type was told by the first bytes: others behind them would pass for what they are not.
+    const expected = head.subarray(seenBytes, seenBytes + piece.length)
+    if (!piece.subarray(0, expected.length).equals(expected)) throw new Problem('upload.lost')
+    seenBytes += piece.length
   }
   return { receipt, tally }
 }

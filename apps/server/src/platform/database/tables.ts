@@ -175,6 +175,23 @@ export interface IdempotencyTable {
   expires_at: Date
 }
 
+export interface IncidentTable {
+  tenant_id: string
+  id: string
+  kind: string
+  store_id: string
+  key: string
+  copy_id: string | null
+  at: Date
+  seen_at: Generated<Date>
+  settled_at: Date | null
+  outcome: string | null
+  other_copies: number | null
+  detail: string | null
+  attempts: Generated<number>
+  due_at: Date | null
+}
+
 export interface MemberTable {
   tenant_id: string
   id: string
@@ -190,6 +207,12 @@ export interface MigrationTable {
   name: string
   sha256: string
   applied_at: Generated<Date>
+}
+
+export interface NodeTable {
+  id: string
+  data_id: string
+  seen_at: Generated<Date>
 }
 
 export interface ObjectTable {
@@ -289,6 +312,8 @@ export interface StagedUploadTable {
   problem: unknown
   writer: string | null
   writer_until: Date | null
+  writer_asked: Generated<boolean>
+  tus_metadata: string | null
   attempts: Generated<number>
   due_at: Date
   expires_at: Date
@@ -305,6 +330,24 @@ export interface StepTable {
   due_at: Generated<Date>
   error: string | null
   updated_at: Generated<Date>
+}
+
+export interface StoreEventTable {
+  tenant_id: string
+  store_id: string
+  key: string
+  kind: string
+  at: Date
+  sequencer: string | null
+  suspected: Generated<boolean>
+  seen_at: Generated<Date>
+  state: string | null
+  claim: Generated<number>
+  failures: Generated<number>
+  due_at: Date | null
+  asset_id: string | null
+  read_bytes: number | null
+  read_modified_at: Date | null
 }
 
 export interface TeamTable {
@@ -379,8 +422,10 @@ export interface Database {
   credential: CredentialTable
   guard: GuardTable
   idempotency: IdempotencyTable
+  incident: IncidentTable
   member: MemberTable
   migration: MigrationTable
+  node: NodeTable
   object: ObjectTable
   organization: OrganizationTable
   placement: PlacementTable
@@ -390,6 +435,7 @@ export interface Database {
   staged_part: StagedPartTable
   staged_upload: StagedUploadTable
   step: StepTable
+  store_event: StoreEventTable
   team: TeamTable
   team_member: TeamMemberTable
   upload: UploadTable

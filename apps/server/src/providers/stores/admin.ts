@@ -46,7 +46,7 @@ export interface StoreAdmin {
   /** What is behind a failure of this store or of this port. May ask the server to tell two causes apart. */
   diagnose(error: unknown): Promise<Diagnosis>
 
-  /** Sends bytes with the checksum of others under a key, and removes them if they were taken. */
+  /** Sends bytes with the checksum of others under a key. A caller removes what was taken all the same. */
   refusesWrongChecksum(key: string): Promise<boolean>
 
   /** What the credentials may do beyond what the service needs, where the server can tell. */
@@ -56,6 +56,8 @@ export interface StoreAdmin {
 }
 
 export interface WantedStore {
+  /** Where a bucket is to lie whose settings do not say so. */
+  region?: string | undefined
   /** Encrypts by this key of the vendor's key service instead of the vendor's own. */
   kmsKey?: string
   versioning: boolean
@@ -153,7 +155,7 @@ export function isInsecure(address: string | undefined): address is string {
   return !isLoopback(address)
 }
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   const { hostname } = new URL(address)
   return hostname === 'localhost' || hostname.endsWith('.localhost') || /^(127\.|\[::1\]$)/.test(hostname)
 }

@@ -6,7 +6,7 @@ export const advice = {
   },
   wrongKey: {
     problem: 'The server does not know the credentials.',
-    next: 'Check that key and secret belong together, were copied whole, belong to this endpoint and have not been deactivated.',
+    next: 'Check that key and secret belong together, were copied whole, belong to this endpoint and have not been deactivated; on Azure also that the account’s firewall lets this machine in.',
   },
   expiredCredentials: {
     problem: 'The credentials have expired.',
@@ -38,11 +38,11 @@ export const advice = {
   },
   deniedList: {
     problem: 'The credentials may not list the bucket.',
-    next: 'Allow listing (s3:ListBucket, storage.objects.list, or a data reader’s role). `stowage-server iam {store}` prints the whole policy.',
+    next: 'Allow listing (s3:ListBucket, storage.objects.list, or a data reader’s role). Where a server cannot refuse to overwrite, writing needs it too. `stowage-server iam {store}` prints the whole policy.',
   },
   deniedWrite: {
     problem: 'The credentials may not write.',
-    next: 'Allow writing under staging/ and the layout’s prefixes. `stowage-server iam {store}` prints the whole policy.',
+    next: 'Allow writing under staging/ and the layout’s prefixes. `stowage-server iam {store}` prints the whole policy. RadosGW 16 refuses every write while BlockPublicAcls is on: IgnorePublicAcls is enough there.',
   },
   deniedRead: {
     problem: 'The credentials may not read what they have written.',
@@ -83,10 +83,6 @@ export const advice = {
   versioningSuspended: {
     problem: 'Versioning is suspended: older versions stay and cost, and new deletions cannot be undone.',
     next: 'Switch it on again with `stowage-server provision {store} --versioning --apply`, or move to a bucket that never had it.',
-  },
-  checksumsIgnored: {
-    problem: 'The server takes bytes whose checksum is wrong.',
-    next: 'Nothing to do for Stowage, which hashes every byte itself before a version can be read. Keep checksums set to required.',
   },
   corrupt: {
     problem: 'The bytes that came back are not those that were sent.',

@@ -104,7 +104,7 @@ const IDENTITY_ERRORS = new Set([
 export function storeErrorOf(error: unknown): unknown {
   if (error instanceof StoreError || !(error instanceof Error)) return error
   if (isRestError(error) && error.statusCode !== undefined) return ofAnswer(error)
-  if (IDENTITY_ERRORS.has(error.name)) return failure('denied', 'No Azure credentials were found', error)
+  if (IDENTITY_ERRORS.has(error.name)) return failure('noCredentials', 'No Azure credentials were found', error)
   const code = (error as NodeJS.ErrnoException).code
   if (isRestError(error) || error.name === 'AbortError' || error.name === 'TimeoutError' || code !== undefined) {
     return failure('unavailable', `The service was not reached (${code ?? error.name})`, error)

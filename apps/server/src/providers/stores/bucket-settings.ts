@@ -59,7 +59,9 @@ async function apply(row: BucketSetting): Promise<StepOutcome> {
   }
   for (const wait of PATIENCE_MS) {
     await sleep(wait)
-    if ((await row.read()).state === 'right') return { state: 'done', changed: true }
+    const after = await row.read()
+    if (after.state === 'right') return { state: 'done', changed: true }
+    if (after.state === 'cannot') return { state: 'cannot', reason: after.reason }
   }
   return { state: 'cannot', reason: 'the server took the setting and does not show it afterwards' }
 }
@@ -69,7 +71,8 @@ async function readingOf(row: BucketSetting): Promise<Reading | { state: 'unknow
     return await row.read()
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    if (error.kind === 'unsupported') return { state: 'cannot', reason: `the server does not know it: ${error.message}` }
+    if (error.kind === 'unsupported')
+      return { state: 'cannot', reason: `the server does not know it: ${error.message}` }
     if (error.kind === 'denied') return { state: 'unknown', reason: `it may not be read: ${error.message}` }
     throw error
   }

@@ -66,7 +66,7 @@ export function failedOnTheWay(error: unknown, what: string): StoreError {
   const cause = new Error([response?.status, code, message].filter((part) => part !== undefined).join(' '))
   const refused = response?.status !== undefined && response.status >= 400 && response.status < 404
   const keyless = code === 'ENOENT' || UNUSABLE_KEY.test(message)
-  const kind = refused || keyless ? 'denied' : 'unavailable'
+  const kind = keyless ? 'noCredentials' : refused ? 'denied' : 'unavailable'
   return new StoreError(kind, `Cloud Storage was not reached for ${what}`, { cause })
 }
 

@@ -329,6 +329,8 @@ export type StoreErrorKind =
   | 'badKey'
   | 'badSize'
   | 'denied'
+  /** There are none to show: nothing was asked of the store. */
+  | 'noCredentials'
   | 'full'
   | 'throttled'
   | 'unavailable'

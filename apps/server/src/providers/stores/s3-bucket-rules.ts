@@ -3,7 +3,7 @@ import type { CORSRule, LifecycleRule } from '@aws-sdk/client-s3'
 import { STAGING_PREFIX, UNFINISHED_DAYS } from './admin.ts'
 
 /** Lifecycle rules whose ids begin with it are ours; every other one belongs to somebody else. */
-export const OUR_RULES = 'stowage-'
+const OUR_RULES = 'stowage-'
 const CORS_RULE = 'stowage-browser'
 const TLS_STATEMENT = 'StowageTlsOnly'
 

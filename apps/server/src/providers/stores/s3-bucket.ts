@@ -114,7 +114,9 @@ export function existence(place: S3Place, wanted: WantedStore): BucketSetting {
       if (endpoint) return RIGHT
       const { LocationConstraint } = await ask(place, (client) => client.send(new GetBucketLocationCommand(place.at)))
       const actual = LocationConstraint === 'EU' ? 'eu-west-1' : (LocationConstraint ?? 'us-east-1')
-      return actual === region ? RIGHT : cannot(`it lies in ${actual}`, `set the region to ${actual}; a bucket cannot be moved`)
+      return actual === region
+        ? RIGHT
+        : cannot(`it lies in ${actual}`, `set the region to ${actual}; a bucket cannot be moved`)
     },
     write: async () => {
       try {
@@ -127,29 +129,37 @@ export function existence(place: S3Place, wanted: WantedStore): BucketSetting {
   }
 }
 
+/**
+ * Servers other than Amazon's need not refuse access lists that make something public, where they pay no heed to them:
+ * RadosGW 16 refuses every write when it is told to.
+ */
 function publicAccess(place: S3Place): BucketSetting {
-  const PublicAccessBlockConfiguration = {
-    BlockPublicAcls: true,
+  const wantedBlock = {
+    ...(!place.settings.endpoint && { BlockPublicAcls: true }),
     IgnorePublicAcls: true,
     BlockPublicPolicy: true,
     RestrictPublicBuckets: true,
   }
+  const read = async () => {
+    const asking = ask(place, (client) => client.send(new GetPublicAccessBlockCommand(place.at)))
+    return unless(['NoSuchPublicAccessBlockConfiguration'], asking)
+  }
   return {
     title: 'public access is blocked',
     why: 'Files are given out by the service and by signed URLs; nothing may become public by a slip in a policy.',
-    setting: `PutPublicAccessBlock ${JSON.stringify(PublicAccessBlockConfiguration)}`,
+    setting: `PutPublicAccessBlock ${JSON.stringify(wantedBlock)}`,
     read: async () => {
-      const asking = ask(place, (client) => client.send(new GetPublicAccessBlockCommand(place.at)))
-      const answer = await unless(['NoSuchPublicAccessBlockConfiguration'], asking)
+      const answer = await read()
       if (!answer) return wrong('nothing is blocked')
       const { PublicAccessBlockConfiguration: live } = answer
       if (!live) return cannot(UNKNOWN)
-      const names = Object.keys(PublicAccessBlockConfiguration) as (keyof typeof PublicAccessBlockConfiguration)[]
+      const names = Object.keys(wantedBlock) as (keyof typeof wantedBlock)[]
       const open = names.filter((name) => live[name] !== true)
       return open.length === 0 ? RIGHT : wrong(`${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} off`)
     },
     write: async () => {
-      const request = { ...place.at, PublicAccessBlockConfiguration }
+      const live = (await read())?.PublicAccessBlockConfiguration
+      const request = { ...place.at, PublicAccessBlockConfiguration: { ...live, ...wantedBlock } }
       await ask(place, (client) => client.send(new PutPublicAccessBlockCommand(request)))
     },
   }
@@ -233,7 +243,8 @@ function tlsOnly(place: S3Place): BucketSetting {
           isInsecure(endpoint) ? 'use an https endpoint' : undefined,
         )
       }
-      return isTlsOnly(await read(), arn) ? RIGHT : wrong('the bucket’s policy does not refuse them')
+      if (!isTlsOnly(await read(), arn)) return wrong('the bucket’s policy does not refuse them')
+      return endpoint ? cannot('the policy says so, but not every server keeps it: close its http port') : RIGHT
     },
     write: async () => {
       const request = { ...place.at, Policy: JSON.stringify(withTlsOnly(await read(), arn)) }
@@ -346,7 +357,9 @@ function stagedRule(place: S3Place): BucketSetting {
     why: 'Seven days after the longest presigned URL nobody can come back for them. The service removes its own much sooner.',
     setting: `PutBucketLifecycleConfiguration ${JSON.stringify(stagingRule(false))}, beside the rules of others`,
     read: async () => {
-      return hasRule((await readLifecycle(place)).rules, await wantedRule()) ? RIGHT : wrong('there is no such lifecycle rule')
+      return hasRule((await readLifecycle(place)).rules, await wantedRule())
+        ? RIGHT
+        : wrong('there is no such lifecycle rule')
     },
     write: async () => writeRule(place, await wantedRule()),
   }

@@ -1,18 +1,20 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { S3Client } from '@aws-sdk/client-s3'
 import { AssumeRoleCommand, type AssumeRoleCommandInput, type Credentials, STSClient } from '@aws-sdk/client-sts'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import { type CallOptions, StoreError, type StoreKey } from './port.ts'
 import { asked } from './s3-errors.ts'
+import { type Lane, openLane } from './s3-lane.ts'
 import { createSessions, type Session, sessionPolicy } from './s3-session.ts'
 import type { S3Settings } from './s3-settings.ts'
 
-/** Three clients over the same connections, which differ in how they wait and what they sign. */
+/** Three clients of one server, which differ in how they wait and what they sign. */
 export interface S3Clients {
   /** Ends a request when the server is silent for too long, sent and received bodies included. */
   send: S3Client
-  /** Waits for the beginning of an answer alone: the reader of its body may take as long as it likes. */
+  /**
+   * Waits for the beginning of an answer alone: the reader of its body may take as long as it likes. Its connections are
+   * its own, so that slow readers hold up nobody else.
+   */
   read: S3Client
   /** Signs for the public endpoint, and no checksum of a body that it does not know. */
   presign: S3Client
@@ -33,10 +35,10 @@ type AwsCredentials = { accessKeyId: string; secretAccessKey: string; sessionTok
 
 export function openS3Place(settings: S3Settings): S3Place {
   const { bucket, expectedBucketOwner, roleArn } = settings
-  const sockets = { keepAlive: true, maxSockets: settings.connections }
-  const agents = { httpAgent: new HttpAgent(sockets), httpsAgent: new HttpsAgent(sockets) }
-  const own = clientsWith(settings, agents, ownCredentials(settings))
-  const sessions = roleArn ? sessionsOf(settings, agents, roleArn) : undefined
+  const { connections, idleTimeoutMs } = settings
+  const lanes = { send: openLane(connections, idleTimeoutMs), read: openLane(connections, idleTimeoutMs) }
+  const own = clientsWith(settings, lanes, ownCredentials(settings))
+  const sessions = roleArn ? sessionsOf(settings, lanes, roleArn) : undefined
   return {
     settings,
     at: { Bucket: bucket, ...(expectedBucketOwner ? { ExpectedBucketOwner: expectedBucketOwner } : {}) },
@@ -46,8 +48,8 @@ export function openS3Place(settings: S3Settings): S3Place {
       return asked(signal, () => sessions(within))
     },
     close: () => {
-      agents.httpAgent.destroy()
-      agents.httpsAgent.destroy()
+      lanes.send.close()
+      lanes.read.close()
     },
   }
 }
@@ -63,46 +65,45 @@ export function checkWithin({ settings }: S3Place, key: StoreKey, { within }: Ca
   throw new StoreError('denied', 'The store key lies outside what the operation may reach')
 }
 
-type Agents = { httpAgent: HttpAgent; httpsAgent: HttpsAgent }
+type Lanes = { send: Lane; read: Lane }
 
 function ownCredentials({ accessKeyId, secretAccessKey, sessionToken }: S3Settings): AwsCredentials | undefined {
   return accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined
 }
 
-function clientsWith(settings: S3Settings, agents: Agents, credentials?: AwsCredentials): S3Clients {
+function clientsWith(settings: S3Settings, lanes: Lanes, credentials?: AwsCredentials): S3Clients {
   const { region, endpoint, publicEndpoint = endpoint, pathStyle, connectTimeoutMs, idleTimeoutMs } = settings
-  const waiting = { ...agents, connectionTimeout: connectTimeoutMs }
+  const waiting = { connectionTimeout: connectTimeoutMs }
   const shared = { region, forcePathStyle: pathStyle, maxAttempts: 1, ...(credentials ? { credentials } : {}) }
   const checksums = settings.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'
-  const make = (address: string | undefined, wanted: typeof checksums, times: object) =>
+  const make = (address: string | undefined, wanted: typeof checksums, requestHandler?: NodeHttpHandler) =>
     new S3Client({
       ...shared,
       ...(address ? { endpoint: address } : {}),
       requestChecksumCalculation: wanted,
       responseChecksumValidation: wanted,
-      requestHandler: new NodeHttpHandler({ ...waiting, ...times }),
+      ...(requestHandler ? { requestHandler } : {}),
     })
   return {
-    send: make(endpoint, checksums, { socketTimeout: idleTimeoutMs }),
-    read: make(endpoint, checksums, { socketTimeout: 0, requestTimeout: idleTimeoutMs, throwOnRequestTimeout: true }),
-    presign: make(publicEndpoint, 'WHEN_REQUIRED', {}),
+    send: make(endpoint, checksums, lanes.send.handler({ ...waiting, socketTimeout: idleTimeoutMs })),
+    read: make(endpoint, checksums, lanes.read.handler({ ...waiting, socketTimeout: 0, ...answered(settings) })),
+    presign: make(publicEndpoint, 'WHEN_REQUIRED'),
   }
 }
 
-function sessionsOf(settings: S3Settings, agents: Agents, roleArn: string): (within: string) => Promise<S3Clients> {
-  const { region, endpoint, connectTimeoutMs, idleTimeoutMs, bucket } = settings
+function answered({ idleTimeoutMs }: S3Settings) {
+  return { requestTimeout: idleTimeoutMs, throwOnRequestTimeout: true }
+}
+
+function sessionsOf(settings: S3Settings, lanes: Lanes, roleArn: string): (within: string) => Promise<S3Clients> {
+  const { region, endpoint, connectTimeoutMs, bucket } = settings
   const credentials = ownCredentials(settings)
   const sts = new STSClient({
     region,
     maxAttempts: 1,
     ...(endpoint ? { endpoint } : {}),
     ...(credentials ? { credentials } : {}),
-    requestHandler: new NodeHttpHandler({
-      ...agents,
-      connectionTimeout: connectTimeoutMs,
-      requestTimeout: idleTimeoutMs,
-      throwOnRequestTimeout: true,
-    }),
+    requestHandler: lanes.send.handler({ connectionTimeout: connectTimeoutMs, ...answered(settings) }),
   })
   const [, partition] = roleArn.split(':')
   return createSessions(async (within) => {
@@ -112,11 +113,11 @@ function sessionsOf(settings: S3Settings, agents: Agents, roleArn: string): (wit
       Policy: sessionPolicy(bucket, within, { partition, kms: !endpoint }),
     }
     const { Credentials: given } = await sts.send(new AssumeRoleCommand(request))
-    return sessionOf(settings, agents, given)
+    return sessionOf(settings, lanes, given)
   })
 }
 
-function sessionOf(settings: S3Settings, agents: Agents, given?: Credentials): Session<S3Clients> {
+function sessionOf(settings: S3Settings, lanes: Lanes, given?: Credentials): Session<S3Clients> {
   if (!given?.AccessKeyId || !given.SecretAccessKey || !given.Expiration) {
     throw new StoreError('unavailable', 'The server gave no credentials for the role')
   }
@@ -126,5 +127,5 @@ function sessionOf(settings: S3Settings, agents: Agents, given?: Credentials): S
     sessionToken: given.SessionToken,
     expiration: given.Expiration,
   }
-  return { value: clientsWith(settings, agents, credentials), expiresAt: given.Expiration }
+  return { value: clientsWith(settings, lanes, credentials), expiresAt: given.Expiration }
 }

@@ -14,7 +14,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   ExpiredToken: ['denied', 'The session credentials have expired'],
   ExpiredTokenException: ['denied', 'The session credentials have expired'],
   InvalidToken: ['denied', 'The session credentials are not valid'],
-  CredentialsProviderError: ['denied', 'There are no credentials to sign with'],
+  CredentialsProviderError: ['noCredentials', 'There are no credentials to sign with'],
   InvalidObjectState: ['denied', 'The object is archived and must be restored first'],
   NoSuchUpload: ['notFound', 'The upload is not open'],
   InvalidPart: ['badSize', 'A part is missing or another than named'],

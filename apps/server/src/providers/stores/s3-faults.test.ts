@@ -164,6 +164,54 @@ describe('a server that falls silent or goes away', () => {
   })
 })
 
+describe('a store whose connections are all in use', () => {
+  const BIG = 5 * MIB
+  /** Sends more than fits between two ends, so that a reader who rests keeps its connection. */
+  const reading = (more: object = {}) =>
+    answering(({ method }, response) => {
+      if (method !== 'GET') return void response.writeHead(method === 'HEAD' ? 404 : 200).end()
+      response.writeHead(200, { 'content-length': BIG }).end(randomBytes(BIG))
+    }).then((port) => storeAt(port, { connections: 1, ...more }))
+
+  test('lets the others wait for longer than it takes to connect', async () => {
+    const port = await answering(async (_, response) => {
+      await wait(100)
+      response.writeHead(404).end()
+    })
+    const store = storeAt(port, { connections: 2, connectTimeoutMs: 150, idleTimeoutMs: 10_000 })
+    const found = await Promise.all(Array.from({ length: 12 }, (_, index) => store.head(`a${index}`)))
+    expect(new Set(found)).toEqual(new Set([undefined]))
+  })
+
+  test('writes while readers rest', async () => {
+    const store = await reading()
+    const { body } = await store.get('a')
+    await expect(store.put('b', bodyOf(Buffer.from('x')))).resolves.toEqual({ storedBytes: 1 })
+    expect((await buffer(body)).length).toBe(BIG)
+  })
+
+  test('refuses whoever has waited too long as throttled, and serves the next when one is free', async () => {
+    const store = await reading()
+    const { body } = await store.get('a')
+    await expect(store.get('b')).rejects.toMatchObject({ name: 'StoreError', kind: 'throttled' })
+    const waiting = store.get('b')
+    body.destroy()
+    expect((await buffer((await waiting).body)).length).toBe(BIG)
+  })
+
+  test('holds nobody whose signal aborts, and keeps no turn for it', async () => {
+    const store = await reading({ idleTimeoutMs: 10_000 })
+    const { body } = await store.get('a')
+    const abort = new AbortController()
+    const reason = new Error('changed my mind')
+    const waiting = store.get('b', { signal: abort.signal })
+    abort.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+    await buffer(body)
+    expect((await buffer((await store.get('c')).body)).length).toBe(BIG)
+  })
+})
+
 describe('an answer of the server', () => {
   test.each([
     ['NoSuchKey', 404, 'notFound'],

@@ -6,6 +6,8 @@ import type { S3Settings } from './s3-settings.ts'
 
 const ARCHIVES = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 
+const USER_VALUES = new Set(['user', 'owner'])
+
 const OBJECT_ACTIONS = [
   'GetObject',
   'PutObject',
@@ -44,7 +46,7 @@ const AMAZON_SET_UP_ACTIONS = [
 ]
 
 /** The names of roles are the store's, so that several stores of one account keep apart. */
-export function roleName(storeId: string, part: 'service' | 'setup' | 'lock' | 'tenant'): string {
+function roleName(storeId: string, part: 'service' | 'setup' | 'lock' | 'tenant'): string {
   return `stowage-${storeId.slice(0, 40)}-${part}`
 }
 
@@ -55,21 +57,29 @@ export function accessDocuments(settings: S3Settings, needs: AccessNeeds): Acces
     {
       role: roleName(storeId, 'service'),
       title: 'The service',
-      purpose: 'What the service works with: objects under its layouts and staged ones; no right over the bucket itself.',
+      purpose:
+        'What the service works with: objects under its layouts and staged ones; no right over the bucket itself.',
       document: policyOf(serviceStatements(settings, needs, named)),
     },
     {
       role: roleName(storeId, 'setup'),
       title: 'Set-up',
-      purpose: 'For `stowage-server provision` and `posture`: the bucket’s settings; no right to read or write an object.',
-      document: policyOf([allow('Bucket', [...SET_UP_ACTIONS, ...(settings.endpoint ? [] : AMAZON_SET_UP_ACTIONS)], [named])]),
+      purpose:
+        'For `stowage-server provision` and `posture`: the bucket’s settings; no right to read or write an object.',
+      document: policyOf([
+        allow('Bucket', [...SET_UP_ACTIONS, ...(settings.endpoint ? [] : AMAZON_SET_UP_ACTIONS)], [named]),
+      ]),
     },
     {
       role: roleName(storeId, 'lock'),
       title: 'Locks',
       purpose: 'For a person who lifts holds and governance retention, and for nobody else.',
       document: policyOf([
-        allow('Locks', [...LOCK_STATUS, ...LOCKING, 'BypassGovernanceRetention', 'DeleteObjectVersion'], objectsOf(named, layouts)),
+        allow(
+          'Locks',
+          [...LOCK_STATUS, ...LOCKING, 'BypassGovernanceRetention', 'DeleteObjectVersion'],
+          objectsOf(named, layouts),
+        ),
         allow('Find', ['ListBucket', 'ListBucketVersions'], [named]),
       ]),
     },
@@ -111,7 +121,9 @@ function tenantDocuments(settings: S3Settings, storeId: string, layout: Layout, 
   const { prefix, scope } = layout.isolation
   if (prefix === '') return []
   const tag = scope === 'user' ? 'user' : 'tenant'
-  const tagged = prefix.replaceAll(/\{(user|owner)\}/g, principalTag('user')).replaceAll(/\{[^{}]*\}(?<!Tag\/\w+\})/g, principalTag('tenant'))
+  const tagged = prefix.replaceAll(/\{([^}]*)\}/g, (_, value) =>
+    principalTag(USER_VALUES.has(value) ? 'user' : 'tenant'),
+  )
   const prefixes = [tagged, `${STAGING_PREFIX}${tagged}`].map((each) => `${each}*`)
   const { endpoint, roleArn, region } = settings
   const partition = roleArn?.split(':')[1] ?? partitionOf(region)
@@ -121,13 +133,18 @@ function tenantDocuments(settings: S3Settings, storeId: string, layout: Layout, 
       title: `One ${scope} (layout ${layout.name})`,
       purpose: `For sessions that carry the tag \`${tag}\`: they reach that ${scope}’s keys alone.`,
       document: policyOf([
-        allow('Objects', OBJECT_ACTIONS, prefixes.map((each) => `${named}/${each}`)),
+        allow(
+          'Objects',
+          OBJECT_ACTIONS,
+          prefixes.map((each) => `${named}/${each}`),
+        ),
         { ...allow('Lists', ['ListBucket'], [named]), Condition: { StringLike: { 's3:prefix': prefixes } } },
       ]),
     },
     {
       title: `Session policy (layout ${layout.name})`,
-      purpose: 'What the service sends when it takes the role that `roleArn` names, with the values in the place of the braces.',
+      purpose:
+        'What the service sends when it takes the role that `roleArn` names, with the values in the place of the braces.',
       document: JSON.parse(sessionPolicy(settings.bucket, prefix, { partition, kms: !endpoint })) as object,
     },
   ]

@@ -113,7 +113,7 @@ export async function findHead(
 ): Promise<HeadObjectCommandOutput | undefined> {
   try {
     const request = { ...place.at, Key: key }
-    return await asked(options.signal, (told) => clients.read.send(new HeadObjectCommand(request), told))
+    return await asked(options.signal, (told) => clients.send.send(new HeadObjectCommand(request), told))
   } catch (error) {
     if (await isMissing(place, clients, key, options, error)) return undefined
     throw error
@@ -165,7 +165,7 @@ async function isMissing(
   if (isKind(error, 'notFound')) return true
   if (!isKind(error, 'denied') || clients === place.own) return false
   const request = { ...place.at, Prefix: key, MaxKeys: 1 }
-  const listing = asked(signal, (told) => clients.read.send(new ListObjectsV2Command(request), told))
+  const listing = asked(signal, (told) => clients.send.send(new ListObjectsV2Command(request), told))
   const { Contents = [] } = await listing.catch(() => ({ Contents: [{ Key: key }] }))
   return Contents[0]?.Key !== key
 }

@@ -29,7 +29,6 @@ const TOO_MUCH = [
 export interface Identity {
   iam: IAMClient
   sts: STSClient
-  close(): void
 }
 
 /** Clients for roles, with the store's own credentials. Servers other than Amazon's have them at the same address. */
@@ -37,9 +36,7 @@ export function openIdentity(place: S3Place): Identity {
   const { endpoint, region } = place.settings
   const { credentials, requestHandler } = place.own.send.config
   const shared = { region, credentials, requestHandler, maxAttempts: 3, ...(endpoint && { endpoint }) }
-  const iam = new IAMClient(shared)
-  const sts = new STSClient(shared)
-  return { iam, sts, close: () => {} }
+  return { iam: new IAMClient(shared), sts: new STSClient(shared) }
 }
 
 /** @throws StoreError `unsupported` where nobody is named and the server does not tell who is asking */
@@ -139,7 +136,9 @@ export async function excessRights({ iam, sts }: Identity, bucketArn: string): P
       ActionNames: TOO_MUCH,
       ResourceArns: [bucketArn, `${bucketArn}/*`],
     }
-    const { EvaluationResults = [] } = await asked(undefined, () => iam.send(new SimulatePrincipalPolicyCommand(request)))
+    const { EvaluationResults = [] } = await asked(undefined, () =>
+      iam.send(new SimulatePrincipalPolicyCommand(request)),
+    )
     const allowed = EvaluationResults.filter(({ EvalDecision }) => EvalDecision === 'allowed')
     return { known: true, rights: [...new Set(allowed.map(({ EvalActionName = '' }) => EvalActionName))] }
   } catch (error) {
@@ -149,7 +148,7 @@ export async function excessRights({ iam, sts }: Identity, bucketArn: string): P
 }
 
 /** A session of a role has a name of its own; what it may do is the role's. */
-export function principalArn(caller: string): string {
+function principalArn(caller: string): string {
   const session = /^arn:([^:]+):sts::(\d+):assumed-role\/([^/]+)\//.exec(caller)
   return session ? `arn:${session[1]}:iam::${session[2]}:role/${session[3]}` : caller
 }

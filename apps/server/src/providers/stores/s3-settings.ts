@@ -33,8 +33,8 @@ export const s3Settings = z
     sessionToken: text,
     /** Assumed, narrowed to a prefix, for operations that are told `within`. */
     roleArn: text,
+    /** For reading, and as many for everything else. A request that finds none free waits for `idleTimeoutMs` at most. */
     connections: atLeast(1, 50),
-    /** To connect, waiting for one of `connections` included. */
     connectTimeoutMs: atLeast(1, 5000),
     /** The longest silence of the server. */
     idleTimeoutMs: atLeast(1, 30_000),

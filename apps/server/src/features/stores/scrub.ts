@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
+import { StoreError } from '../../providers/stores/port.ts'
+import { storeOf } from '../uploads/room.ts'
+import { auditIncident } from './incidents.ts'
+import type { StoreEvents } from './room.ts'
+import * as rows from './stores.sql.ts'
+
+const LEASE_SECONDS = 60
+const MAX_BACKOFF_SECONDS = 300
+
+type Finding = 'intact' | 'damaged' | 'missing' | 'released'
+
+/**
+ * Reads the copy that an incident is about, whole, and records what it is found to be. Safe to repeat; a store that does
+ * not answer is asked again later.
+ *
+ * @returns false when it has to wait
+ */
+export async function scrubIncident(events: StoreEvents, tenantId: string, incidentId: string): Promise<boolean> {
+  const { inTenant } = events.platform
+  const incident = await inTenant(tenantId, (db) => rows.claimScrub(db, tenantId, incidentId, LEASE_SECONDS))
+  if (!incident) return false
+  const beating = setInterval(
+    () => {
+      inTenant(tenantId, (db) => rows.putOffScrub(db, incident, LEASE_SECONDS)).catch(() => undefined)
+    },
+    (LEASE_SECONDS * 1000) / 5,
+  )
+  try {
+    return await settle(events, incident, await findingOf(events, incident))
+  } catch (error) {
+    const seconds = Math.min(MAX_BACKOFF_SECONDS, 2 ** incident.attempts) * (0.5 + Math.random())
+    events.log.warn({ err: error, incident: incidentId }, 'a copy could not be read again now')
+    await inTenant(tenantId, (db) => rows.putOffScrub(db, incident, seconds))
+    return false
+  } finally {
+    clearInterval(beating)
+  }
+}
+
+async function findingOf(events: StoreEvents, { tenant_id: tenantId, copy_id }: rows.IncidentRow): Promise<Finding> {
+  const { uploads, platform } = events
+  const { copy, keys } = await platform.inTenant(tenantId, async (db) => {
+    const copy = await rows.findScrubbed(db, tenantId, copy_id as string)
+    const keys = copy?.encrypted ? await uploads.scopeKeys.wrapperOf(db, tenantId, copy.scope) : undefined
+    return { copy, keys }
+  })
+  if (copy?.state !== 'live') return 'released'
+  try {
+    const actual = await hashOf(events, tenantId, copy, keys)
+    return actual.equals(copy.sha256 as Buffer) ? 'intact' : 'damaged'
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'notFound') return 'missing'
+    if (error instanceof StoreError && error.kind === 'corrupt') return 'damaged'
+    throw error
+  }
+}
+
+async function hashOf(
+  { uploads }: StoreEvents,
+  tenantId: string,
+  copy: rows.ScrubbedCopy,
+  keys: DataKeyWrapper | undefined,
+): Promise<Buffer> {
+  const { body } = await storeOf(uploads, copy.store_id).get(copy.key, {
+    tenantId,
+    context: copy.id,
+    ...(keys && { keys }),
+    ...(copy.envelope && { envelope: copy.envelope }),
+  })
+  const hash = createHash('sha256')
+  for await (const piece of body as AsyncIterable<Buffer>) hash.update(piece)
+  return hash.digest()
+}
+
+async function settle(events: StoreEvents, incident: rows.IncidentRow, finding: Finding): Promise<boolean> {
+  const { tenant_id: tenantId, id } = incident
+  return events.platform.inTenant(tenantId, async (db) => {
+    const copy = await rows.findScrubbed(db, tenantId, incident.copy_id as string)
+    // Released while it was read: our own removal is no loss.
+    const outcome = copy?.state === 'live' ? finding : 'released'
+    const others = copy && outcome !== 'released' ? await rows.findOtherStores(db, tenantId, copy) : []
+    const lost = outcome === 'damaged' || outcome === 'missing'
+    const settled = await rows.settleIncident(db, incident, {
+      outcome,
+      other_copies: outcome === 'released' ? null : others.length,
+      detail: lost ? adviceOn(others) : null,
+    })
+    if (!settled) return false
+    await auditIncident(events.platform, db, 'system.scrub', tenantId, id, outcome)
+    if (lost) events.log.error({ incident: id, store: incident.store_id, key: incident.key, outcome }, 'a copy is lost')
+    return true
+  })
+}
+
+function adviceOn(others: readonly string[]): string {
+  if (others.length === 0) return 'There is no other live copy: restore the object from a backup of the store.'
+  return `The same bytes lie in ${[...new Set(others)].join(', ')} as well.`
+}

@@ -1,0 +1,187 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runJobs } from '../../src/doors/worker/run-jobs.ts'
+import { inspect } from '../../src/fsck.ts'
+import { withClient } from '../../src/platform/database/client.ts'
+import { createScopeKeyring } from '../../src/platform/scope-keys.ts'
+import { poll } from '../acceptance/poll.ts'
+import { addressOf } from '../real-services.ts'
+import { type Answer, newText, uploadText } from '../service.ts'
+import { makeBucket, S3_KEYS } from '../store-settings.ts'
+import { startTestService, type TestService } from '../test-service.ts'
+import { type OwnS3, startOwnS3 } from './own-s3.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const UPLOADS = 50
+const LEAST_BYTES = 100 * KIB
+const MOST_BYTES = 12 * MIB
+const IDLE_MS = 1500
+/** Four attempts that are each given up after `IDLE_MS`, what lies between them, and as much again for a busy machine. */
+const LONGEST_MS = 2 * (4 * IDLE_MS + 5000)
+const STALL_AFTER_MS = 700
+
+let s3: OwnS3
+
+async function startOn(settings: Record<string, string>): Promise<TestService> {
+  const bucket = `stowage-${randomUUID()}`
+  await makeBucket(s3.endpoint, bucket)
+  const times = { connectTimeoutMs: 1000, idleTimeoutMs: IDLE_MS }
+  const place = { kind: 's3', bucket, endpoint: s3.endpoint, pathStyle: true, ...S3_KEYS, ...times }
+  const stores = JSON.stringify({ tested: place })
+  return startTestService({ settings: { STOWAGE_STORE: 'tested', STOWAGE_STORES: stores, ...settings } })
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** Sizes spread evenly over their orders of magnitude. */
+function sizeOf(index: number): number {
+  return Math.round(LEAST_BYTES * (MOST_BYTES / LEAST_BYTES) ** (index / (UPLOADS - 1)))
+}
+
+async function storeUp({ call }: TestService): Promise<number> {
+  const { bytes } = await call('/metrics', { secret: '' })
+  return Number(/^stowage_store_up\{store="tested"\} (\d)/m.exec(bytes.toString())?.[1])
+}
+
+async function storeState({ call }: TestService): Promise<string> {
+  return (await call('/readyz', { secret: '' })).json.stores.tested
+}
+
+async function copiesAway({ call }: TestService): Promise<number> {
+  const { bytes } = await call('/metrics', { secret: '' })
+  return Number(/^stowage_copies\{state="away"\} (\d+)/m.exec(bytes.toString())?.[1])
+}
+
+/** As if every lease, and every wait, were over. */
+async function runEverything({ app, foundation }: TestService): Promise<void> {
+  await withClient(foundation.owner, async (owner) => {
+    await owner.query(
+      `update stowage.copy set due_at = now(), writable_until = now() where state in ('writing', 'releasing')`,
+    )
+    await owner.query('update stowage.copy set wanted_at = now() where wanted_in is not null')
+  })
+  await runJobs(app.worker)
+}
+
+async function look({ app, foundation }: TestService) {
+  const scopeKeys = createScopeKeyring(app.pools.system, foundation.masterKeys)
+  const { pending, missing, damaged, stray } = await withClient(foundation.owner, (owner) =>
+    inspect(owner, app.pools.system, app.stores, scopeKeys, { quick: false }),
+  )
+  return { pending, missing, damaged, stray }
+}
+
+const CLEAN = { pending: 0, missing: [], damaged: [], stray: [] }
+
+interface Ended {
+  bytes: Buffer
+  answer: Answer
+  tookMs: number
+}
+
+/** Begins them one after the other, so that the outage meets some before, some in and some after their bytes. */
+async function uploadThrough(service: TestService, strike: () => void): Promise<Ended[]> {
+  const one = async (index: number): Promise<Ended> => {
+    await wait(index * 30)
+    const bytes = newText(sizeOf((index * 17) % UPLOADS))
+    const began = performance.now()
+    const answer = await uploadText(service.call, bytes)
+    return { bytes, answer, tookMs: performance.now() - began }
+  }
+  const all = Array.from({ length: UPLOADS }, (_, index) => one(index))
+  await wait(STALL_AFTER_MS)
+  strike()
+  return Promise.all(all)
+}
+
+async function expectReadBack({ call }: TestService, ended: readonly Ended[]): Promise<void> {
+  for (const { answer, bytes } of ended) {
+    const content = await call(`/v1/assets/${answer.json.id}/content`)
+    expect({ status: content.status, sha256: sha256Of(content.bytes) }).toEqual({
+      status: 200,
+      sha256: sha256Of(bytes),
+    })
+  }
+}
+
+describe.skipIf(!addressOf('s3'))('an S3 server whose disk stands still', () => {
+  beforeAll(async () => {
+    s3 = await startOwnS3()
+  }, 90_000)
+  afterAll(() => s3?.stop(), 30_000)
+
+  test('in the middle of uploads lets each of them succeed elsewhere or fail clearly, and all come home', {
+    timeout: 150_000,
+  }, async () => {
+    const service = await startOn({ STOWAGE_FALLBACK_STORE: 'local' })
+    const ended = await uploadThrough(service, s3.stall)
+    const stored = ended.filter(({ answer }) => answer.status === 201)
+    for (const { answer, tookMs } of ended) {
+      expect(tookMs).toBeLessThan(LONGEST_MS)
+      if (answer.status === 201) continue
+      expect(answer).toMatchObject({ status: 503, json: { code: 'store.unavailable' } })
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    expect(await storeState(service)).toMatch(/open|halfOpen/)
+    const away = await copiesAway(service)
+    expect(away).toBeGreaterThan(0)
+    console.log({
+      stored: stored.length,
+      refused: ended.length - stored.length,
+      away,
+      slowestMs: Math.round(Math.max(...ended.map(({ tookMs }) => tookMs))),
+      state: await storeState(service),
+      up: await storeUp(service),
+    })
+
+    s3.resume()
+    await poll(async () => {
+      await runEverything(service)
+      return (await copiesAway(service)) === 0 && (await look(service)).pending === 0
+    })
+    await expectReadBack(service, stored)
+    expect(await look(service)).toEqual(CLEAN)
+    expect([await storeState(service), await storeUp(service)]).toEqual(['closed', 1])
+    await service.stop()
+  })
+
+  test('is left alone after a few failures: the next upload goes elsewhere at once', { timeout: 60_000 }, async () => {
+    const service = await startOn({ STOWAGE_FALLBACK_STORE: 'local' })
+    s3.stall()
+    try {
+      await Promise.all(Array.from({ length: 6 }, () => uploadText(service.call, newText(200 * KIB))))
+      expect([await storeState(service), await storeUp(service)]).toEqual(['open', 0])
+      const next = await uploadText(service.call, newText(200 * KIB))
+      expect(next.status).toBe(201)
+      expect(next.json.copies ?? []).toEqual([])
+    } finally {
+      s3.resume()
+      await service.stop()
+    }
+  })
+
+  test('is read from the second store, whole and in ranges', { timeout: 60_000 }, async () => {
+    const service = await startOn({ STOWAGE_SECOND_STORE: 'local', STOWAGE_FALLBACK_STORE: 'none' })
+    const bytes = newText(3 * MIB)
+    const { json } = await uploadText(service.call, bytes)
+    await runEverything(service)
+    s3.stall()
+    try {
+      for (let time = 0; time < 3; time += 1) {
+        const whole = await service.call(`/v1/assets/${json.id}/content`)
+        expect(sha256Of(whole.bytes)).toBe(sha256Of(bytes))
+        const range = await service.call(`/v1/assets/${json.id}/content`, {
+          headers: { range: 'bytes=1000000-1999999' },
+        })
+        expect(range.bytes.equals(bytes.subarray(1_000_000, 2_000_000))).toBe(true)
+      }
+    } finally {
+      s3.resume()
+      await service.stop()
+    }
+  })
+})
