@@ -45,7 +45,8 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
 }
 
 async function deliver(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = join(folder, request.url?.split('/').at(-1) ?? '')
+  const [address = ''] = request.url?.split('?') ?? []
+  const path = join(folder, address.split('/').at(-1) ?? '')
   const { size } = await stat(path)
   response.writeHead(200, { 'content-type': 'text/plain', 'content-length': size })
   await pipeline(createReadStream(path), response)

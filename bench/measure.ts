@@ -55,6 +55,16 @@ export function peakBytes(pid: number): number {
   return Number(kib) * 1024
 }
 
+/**
+ * What a process has read and written since it began, from and to sockets as well as files: proc_pid_io(5), rchar and
+ * wchar.
+ */
+export function movedBytes(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/io`, 'latin1')
+  const moved = (name: string) => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(text)?.[1])
+  return moved('rchar') + moved('wchar')
+}
+
 /** The value below which this share of the values lies. */
 export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

@@ -1,4 +1,4 @@
-export type Action = 'upload' | 'download' | 'list' | 'sign'
+export type Action = 'upload' | 'download' | 'redirect' | 'direct' | 'multipart' | 'list' | 'sign'
 
 /** One line of the results: what so many callers do at once, and what must hold. */
 export interface Row {
@@ -9,19 +9,20 @@ export interface Row {
   sizeBytes: number
   /** The least share of the bare server's rate; undefined where none is promised or there is nothing to compare. */
   floor: number | undefined
+  /** What the service may use beyond the bare server's peak; undefined where none is promised. */
+  memoryAllowanceBytes: number | undefined
   /** Whether the bare server can do it too. */
   compared: boolean
 }
 
-const KIB = 1024
-const MIB = 1024 * KIB
+export const KIB = 1024
+export const MIB = 1024 * KIB
 
 /** Assets that exist when lists are measured. */
 export const LISTED_ASSETS = { full: 10_000, quick: 2_000 }
 export const LIST_LIMIT = 100
 
-/** What the service may use beyond the bare server's peak. */
-export const MEMORY_ALLOWANCE_BYTES = 100_000_000
+const MEMORY_ALLOWANCE_BYTES = 100_000_000
 
 const sizes = [
   { label: '1k', sizeBytes: KIB, callers: [1, 32, 256], floors: { upload: 0.35, download: undefined } },
@@ -29,8 +30,8 @@ const sizes = [
   { label: '10m', sizeBytes: 10 * MIB, callers: [1, 8], floors: { upload: 0.7, download: 0.7 } },
 ]
 
-/** Every row there is, named such as `upload-1k-32`. */
-export const rows: readonly Row[] = [
+/** With the files on this disk. */
+export const localRows: readonly Row[] = [
   ...(['upload', 'download'] as const).flatMap((action) =>
     sizes.flatMap(({ label, sizeBytes, callers, floors }) =>
       callers.map((count) => ({
@@ -39,6 +40,7 @@ export const rows: readonly Row[] = [
         callers: count,
         sizeBytes,
         floor: floors[action],
+        memoryAllowanceBytes: MEMORY_ALLOWANCE_BYTES,
         compared: true,
       })),
     ),
@@ -49,12 +51,36 @@ export const rows: readonly Row[] = [
     callers: 32,
     sizeBytes: 0,
     floor: undefined,
+    memoryAllowanceBytes: undefined,
     compared: false,
   })),
 ]
 
+const s3Loads: readonly { action: Action; label: string; sizeBytes: number; callers: readonly number[] }[] = [
+  { action: 'upload', label: '100k', sizeBytes: 100 * KIB, callers: [1, 32] },
+  { action: 'upload', label: '10m', sizeBytes: 10 * MIB, callers: [1, 8] },
+  { action: 'direct', label: '1m', sizeBytes: MIB, callers: [1, 32] },
+  { action: 'multipart', label: '64m', sizeBytes: 64 * MIB, callers: [1, 4] },
+  { action: 'download', label: '100k', sizeBytes: 100 * KIB, callers: [1, 32] },
+  { action: 'download', label: '10m', sizeBytes: 10 * MIB, callers: [1, 8] },
+  { action: 'redirect', label: '10m', sizeBytes: 10 * MIB, callers: [1, 8] },
+]
+
+/** With the files in an S3 server: through the service, and past it. Nothing is promised of them. */
+export const s3Rows: readonly Row[] = s3Loads.flatMap(({ action, label, sizeBytes, callers }) =>
+  callers.map((count) => ({
+    name: `${action}-${label}-${count}`,
+    action,
+    callers: count,
+    sizeBytes,
+    floor: undefined,
+    memoryAllowanceBytes: undefined,
+    compared: true,
+  })),
+)
+
 /** The rows whose names begin with one of the words; all of them without a word. */
-export function chooseRows(words: readonly string[]): Row[] {
+export function chooseRows(rows: readonly Row[], words: readonly string[]): Row[] {
   for (const word of words) {
     if (!rows.some((row) => row.name.startsWith(word))) throw new Error(`no row is called ${word}`)
   }

@@ -5,21 +5,26 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Done, Work } from './load.ts'
-import { cpuOf, peakBytes, percentile, resetPeak } from './measure.ts'
-import { type Action, chooseRows, LISTED_ASSETS, type Row } from './rows.ts'
-import { type Server, startBare, startService } from './servers.ts'
+import { cpuOf, movedBytes, peakBytes, percentile, resetPeak } from './measure.ts'
+import { type Action, chooseRows, KIB, LISTED_ASSETS, MIB, type Row } from './rows.ts'
+import type { Started } from './s3.ts'
+import type { Server } from './servers.ts'
+import { type Setup, setups } from './setups.ts'
 import { broken, type Figures, type Result, table } from './table.ts'
 
-const USAGE = `npm run bench -- [--quick] [--check] [--rows name,…] [--node-option option]…
+const USAGE = `npm run bench -- [--store s3] [--quick] [--check] [--rows name,…] [--node-option option]…
 
 Measures this service against a bare Node server that keeps files durably, in alternating slices. Linux only.
 
+  --store        where both keep their files: local (a folder), or s3, where the bare server does with Amazon's SDK alone
+                 what is asked of it. s3 is the server that STOWAGE_TEST_S3 names, or one that is started for the run,
+                 which takes root and up to 12 GiB of memory
   --quick        shorter slices, fewer assets in lists
-  --check        ends with 1 when a floor of rate or memory is broken
-  --rows         only rows whose names begin so: upload, download-1k, list-32
+  --check        ends with 1 when a request fails or a floor of rate or memory is broken; s3 has no floors yet
+  --rows         only rows whose names begin so: upload, download-1k, list-32; they are printed and not kept
   --node-option  for the service's process, such as --cpu-prof
 
-TMPDIR decides on which disk both keep their files.`
+TMPDIR decides on which disk both keep their files and the service its database.`
 
 interface Timing {
   slices: number
@@ -35,17 +40,19 @@ const timings = {
 /** A slice lasts at least one request of each caller, too long for a warm-up of a thousand. */
 const WARM_UP_CALLERS = 32
 
-/** Bounds what one slice writes to disk. */
-const MAX_SLICE_BYTES = 600 * 1024 * 1024
+/** How many files of a size there are to be read, where a row reads them. */
 const SEEDED = [
-  { sizeBytes: 1024, count: 256 },
-  { sizeBytes: 100 * 1024, count: 256 },
-  { sizeBytes: 10 * 1024 * 1024, count: 16 },
+  { sizeBytes: KIB, count: 256 },
+  { sizeBytes: 100 * KIB, count: 256 },
+  { sizeBytes: 10 * MIB, count: 16 },
 ]
+/** Any file has its URLs signed alike. */
+const SIGNED_SIZE_BYTES = KIB
+const WRITING: ReadonlySet<Action> = new Set(['upload', 'direct', 'multipart'])
 const RESULTS = join(import.meta.dirname, 'results')
 
-/** A server with what it was given beforehand, by size. */
-type Side = Server & { seeded: Map<number, string[]> }
+/** A server with what it was given beforehand, by size, and what a slice may write to it. */
+type Side = Server & { seeded: Map<number, string[]>; maxSliceBytes: number }
 
 async function slice(load: ChildProcess, work: Work): Promise<Done> {
   load.send(work)
@@ -55,22 +62,26 @@ async function slice(load: ChildProcess, work: Work): Promise<Done> {
 
 function workOf(
   side: Side,
-  row: Pick<Row, 'action' | 'callers' | 'sizeBytes'>,
+  { action, callers, sizeBytes }: Pick<Row, 'action' | 'callers' | 'sizeBytes'>,
   seconds: number,
-  count = Infinity,
+  count?: number,
 ): Work {
-  const ids = row.action === 'sign' ? side.seeded.get(1024) : side.seeded.get(row.sizeBytes)
-  const { action, callers, sizeBytes } = row
-  const wanted = action === 'upload' ? [] : (ids ?? [])
-  const fits = sizeBytes > 0 ? Math.ceil(MAX_SLICE_BYTES / sizeBytes) : Infinity
-  const maxRequests = Math.min(count, Math.max(fits, callers))
-  return { action, port: side.port, key: side.key, callers, sizeBytes, ids: wanted, seconds, maxRequests }
+  const ids = side.seeded.get(seededSize({ action, sizeBytes })) ?? []
+  const fits = WRITING.has(action) ? Math.ceil(side.maxSliceBytes / sizeBytes) : Infinity
+  const maxRequests = count ?? Math.max(fits, callers)
+  return { action, port: side.port, key: side.key, callers, sizeBytes, ids, seconds, maxRequests }
 }
 
-async function seed(load: ChildProcess, server: Server, actions: ReadonlySet<Action>): Promise<Side> {
-  const side: Side = { ...server, seeded: new Map() }
-  for (const { sizeBytes, count } of SEEDED) {
-    if (!actions.has('download') && !(actions.has('sign') && sizeBytes === 1024)) continue
+/** The size of the files that a row reads; 0 for one that reads none. */
+function seededSize({ action, sizeBytes }: Pick<Row, 'action' | 'sizeBytes'>): number {
+  if (action === 'sign') return SIGNED_SIZE_BYTES
+  return WRITING.has(action) ? 0 : sizeBytes
+}
+
+async function seed(load: ChildProcess, server: Server, { maxSliceBytes }: Setup, rows: readonly Row[]): Promise<Side> {
+  const side: Side = { ...server, seeded: new Map(), maxSliceBytes }
+  const sizes = new Set(rows.map(seededSize))
+  for (const { sizeBytes, count } of SEEDED.filter((each) => sizes.has(each.sizeBytes))) {
     const done = await slice(load, workOf(side, { action: 'upload', callers: 8, sizeBytes }, 60, count))
     if (done.failed > 0) throw new Error(`seeding failed: ${done.firstFailure}`)
     side.seeded.set(sizeBytes, done.ids)
@@ -83,19 +94,22 @@ interface Measured {
   server: number
   database: number
   peak: number
+  moved: number
 }
 
 async function measureSlice(load: ChildProcess, side: Side, row: Row, seconds: number, into: Measured): Promise<void> {
   resetPeak(side.pid)
+  const movedBefore = movedBytes(side.pid)
   const before = cpuOf(side.pid)
   into.done.push(await slice(load, workOf(side, row, seconds)))
   const after = cpuOf(side.pid)
   into.server += after.server - before.server
   into.database += after.database - before.database
   into.peak = Math.max(into.peak, peakBytes(side.pid))
+  into.moved += movedBytes(side.pid) - movedBefore
 }
 
-function figuresOf(row: Row, { done, server, database, peak }: Measured): Figures {
+function figuresOf(row: Row, { done, server, database, peak, moved }: Measured): Figures {
   const requests = done.reduce((sum, each) => sum + each.requests, 0)
   const seconds = done.reduce((sum, each) => sum + each.seconds, 0)
   const latencies = Float64Array.from(done.flatMap((each) => [...each.latenciesMs])).sort()
@@ -107,6 +121,7 @@ function figuresOf(row: Row, { done, server, database, peak }: Measured): Figure
     serverCpuMs: (server * 1000) / requests,
     databaseCpuMs: (database * 1000) / requests,
     peakBytes: peak,
+    movedBytes: moved / requests,
     requests,
     failed: done.reduce((sum, each) => sum + each.failed, 0),
     firstFailure: done.find((each) => each.firstFailure)?.firstFailure,
@@ -120,7 +135,7 @@ async function measureRow(
   row: Row,
   timing: Timing,
 ): Promise<Result> {
-  const empty = (): Measured => ({ done: [], server: 0, database: 0, peak: 0 })
+  const empty = (): Measured => ({ done: [], server: 0, database: 0, peak: 0, moved: 0 })
   const taken = { ours: empty(), bare: empty() }
   const names = row.compared ? (['bare', 'ours'] as const) : (['ours'] as const)
   const warmUp = { ...row, callers: Math.min(row.callers, WARM_UP_CALLERS) }
@@ -138,16 +153,19 @@ function inOrder(rows: readonly Row[]): Row[] {
   return [...rows].sort((a, b) => Number(b.action === 'list') - Number(a.action === 'list'))
 }
 
-async function measureAll(folder: string, rows: readonly Row[], quick: boolean, nodeOptions: readonly string[]) {
+async function measureAll(
+  folder: string,
+  setup: Setup,
+  rows: readonly Row[],
+  quick: boolean,
+  nodeOptions: readonly string[],
+): Promise<Result[]> {
   const load = fork(join(import.meta.dirname, 'load.ts'), { serialization: 'advanced' })
-  const started: Server[] = []
+  const started: Started[] = []
   try {
-    started.push(await startBare(join(folder, 'bare')))
-    started.push(await startService(join(folder, 'service'), nodeOptions))
-    const [bare, ours] = started as [Server, Server]
-    const actions = new Set(rows.map((row) => row.action))
-    const sides = { bare: await seed(load, bare, actions), ours: await seed(load, ours, actions) }
-    if (actions.has('list')) {
+    const { bare, ours } = await setup.start(folder, nodeOptions, started)
+    const sides = { bare: await seed(load, bare, setup, rows), ours: await seed(load, ours, setup, rows) }
+    if (rows.some((row) => row.action === 'list')) {
       const count = LISTED_ASSETS[quick ? 'quick' : 'full'] - [...sides.ours.seeded.values()].flat().length
       await slice(load, workOf(sides.ours, { action: 'upload', callers: 32, sizeBytes: 100 }, 120, count))
     }
@@ -159,7 +177,7 @@ async function measureAll(folder: string, rows: readonly Row[], quick: boolean, 
     return results
   } finally {
     load.disconnect()
-    for (const server of started.reverse()) await server.stop()
+    for (const each of started.reverse()) await each.stop()
   }
 }
 
@@ -167,6 +185,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
+      store: { type: 'string', default: 'local' },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       rows: { type: 'string', default: '' },
@@ -177,18 +196,29 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return values.help ? 0 : 2
   }
+  const setup = setups[values.store]
+  if (!setup) throw new Error(`--store is one of ${Object.keys(setups).join(', ')}`)
   const words = values.rows.split(',').filter((word) => word !== '')
+  const rows = chooseRows(setup.rows, words)
   const folder = await mkdtemp(join(tmpdir(), 'stowage-bench-'))
   try {
-    const results = await measureAll(folder, chooseRows(words), values.quick, values['node-option'])
+    const results = await measureAll(folder, setup, rows, values.quick, values['node-option'])
     process.stdout.write(table(results))
-    if (words.length === 0) await keep(results, values.quick ? 'quick' : 'full')
-    const complaints = values.check ? broken(results) : []
-    for (const complaint of complaints) process.stderr.write(`${complaint}\n`)
-    return complaints.length > 0 ? 1 : 0
+    if (words.length === 0) await keep(results, setup.resultsPrefix + (values.quick ? 'quick' : 'full'))
+    return values.check ? check(results) : 0
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** @returns the exit status */
+function check(results: readonly Result[]): number {
+  if (results.every(({ row }) => row.floor === undefined && row.memoryAllowanceBytes === undefined)) {
+    process.stderr.write('these rows have no floors of rate or memory: only failed requests count\n')
+  }
+  const complaints = broken(results)
+  for (const complaint of complaints) process.stderr.write(`${complaint}\n`)
+  return complaints.length > 0 ? 1 : 0
 }
 
 async function keep(results: readonly Result[], name: string): Promise<void> {

@@ -14,19 +14,29 @@ export interface Server {
 
 const READY_WITHIN_MS = 60_000
 const SERVICE = join(import.meta.dirname, '../apps/server/bin/stowage-server.js')
-const BARE = join(import.meta.dirname, 'bare-server.ts')
 const KEY = 'benchmark-admin-key-0123456789'
 
-/** Starts the bare server with its files below `folder`. */
-export async function startBare(folder: string): Promise<Server> {
-  await mkdir(folder, { recursive: true })
-  const child = spawn(process.execPath, [BARE, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Starts a bare server, which prints its port when it listens. */
+export async function startBare(
+  script: string,
+  words: readonly string[],
+  environment: Record<string, string>,
+): Promise<Server> {
+  const env = { ...process.env, ...environment }
+  const child = spawn(process.execPath, [script, ...words], { stdio: ['ignore', 'pipe', 'inherit'], env })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { port: Number(line.toString()), pid: child.pid as number, key: undefined, stop: () => end(child) }
 }
 
-/** Starts the service as a new installation has it: embedded database, encryption on, everything synced. */
-export async function startService(folder: string, nodeOptions: readonly string[]): Promise<Server> {
+/**
+ * Starts the service as a new installation has it, but for `settings`: embedded database, encryption on, everything
+ * synced.
+ */
+export async function startService(
+  folder: string,
+  nodeOptions: readonly string[],
+  settings: Record<string, string>,
+): Promise<Server> {
   await mkdir(folder, { recursive: true })
   const port = await freePort()
   const log = await open(join(folder, '../service.log'), 'a')
@@ -42,6 +52,7 @@ export async function startService(folder: string, nodeOptions: readonly string[
       STOWAGE_HOST: '127.0.0.1',
       STOWAGE_PORT: String(port),
       STOWAGE_ADMIN_KEY: KEY,
+      ...settings,
     },
   })
   await log.close()

@@ -1,4 +1,4 @@
-import { MEMORY_ALLOWANCE_BYTES, type Row } from './rows.ts'
+import type { Row } from './rows.ts'
 
 /** What was measured of one server in one row, over all its slices. */
 export interface Figures {
@@ -10,6 +10,8 @@ export interface Figures {
   serverCpuMs: number
   databaseCpuMs: number
   peakBytes: number
+  /** By the server's process, of a request: what it read and wrote, its database's answers and its logs included. */
+  movedBytes: number
   requests: number
   failed: number
   firstFailure: string | undefined
@@ -32,6 +34,7 @@ const HEAD = [
   'CPU ms/op server',
   'database',
   'peak MB',
+  'KiB/op moved',
   'bare req/s',
   'bare p99 ms',
   'bare CPU ms/op',
@@ -55,6 +58,7 @@ function line({ row, ours, bare, ratio }: Result): string[] {
     figure(ours.serverCpuMs),
     figure(ours.databaseCpuMs),
     figure(ours.peakBytes / 1e6),
+    figure(ours.movedBytes / 1024),
     ...(bare
       ? [bare.requestsPerSecond, bare.p99Ms, bare.serverCpuMs, bare.peakBytes / 1e6].map(figure)
       : ['', '', '', '']),
@@ -75,7 +79,7 @@ export function broken(results: readonly Result[]): string[] {
     ...(row.floor !== undefined && !((ratio as number) >= row.floor)
       ? [`${row.name}: ${ratio?.toFixed(2)} of the bare server's rate, the floor is ${row.floor}`]
       : []),
-    ...(bare && ours.peakBytes > bare.peakBytes + MEMORY_ALLOWANCE_BYTES
+    ...(bare && ours.peakBytes > bare.peakBytes + (row.memoryAllowanceBytes ?? Infinity)
       ? [`${row.name}: ${Math.round((ours.peakBytes - bare.peakBytes) / 1e6)} MB more than the bare server`]
       : []),
   ])

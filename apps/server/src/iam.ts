@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { Config } from './config.ts'
+import type { Layout } from './domain/key-layout.ts'
 import { explained, say } from './operator-words.ts'
 import type { AccessNeeds } from './providers/stores/admin.ts'
 import { type AdministeredStore, onEachStore, openAdministered } from './store-admins.ts'
@@ -25,10 +26,21 @@ export async function iam(config: Config, words: string[]): Promise<number> {
   if (stores.length === 0) say('No store is configured that has rights of its own: files lie on this machine.')
   return onEachStore(stores, (each) =>
     explained(each, async () => {
-      const needs = { storeId: each.storeId, layouts, ...(values['kms-key'] && { kmsKey: values['kms-key'] }) }
+      const needs = needsOf(config, each.storeId, layouts, values['kms-key'])
       return values.apply ? makeRoles(each, needs, values.trust ?? []) : printDocuments(each, needs)
     }),
   )
+}
+
+function needsOf(config: Config, storeId: string, layouts: Layout[], kmsKey: string | undefined): AccessNeeds {
+  const { storeEventsSecret, storeEventsQueue: queueUrl, inbox } = config
+  return {
+    storeId,
+    layouts,
+    ...((storeEventsSecret || queueUrl) && { inbox }),
+    ...(queueUrl && { queueUrl }),
+    ...(kmsKey && { kmsKey }),
+  }
 }
 
 async function printDocuments({ storeId, admin }: AdministeredStore, needs: AccessNeeds): Promise<number> {

@@ -15,6 +15,7 @@ import { iam } from './iam.ts'
 import { posture } from './posture.ts'
 import { provision } from './provision.ts'
 import { rotateKeys } from './rotate-keys.ts'
+import { verifyAtStart } from './verify-store.ts'
 
 const USAGE = `stowage-server COMMAND
 
@@ -77,6 +78,7 @@ async function serve(config: Config): Promise<number> {
   const app = await createApp(config, foundation, log)
   await warmDetector()
   const doors = await openDoors(app, config, foundation, log)
+  void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`
   process.stdout.write(`Stowage serves ${doors.url} — API page ${doors.url}/docs — platform key in ${key}\n`)
@@ -87,6 +89,17 @@ async function serve(config: Config): Promise<number> {
   log.info({ signal }, 'stopping')
   await doors.stop()
   return signal.startsWith('SIG') ? 0 : 1
+}
+
+/** What is wrong with the store for new files, or with its credentials, said while the service is already serving. */
+async function tellOfStore(config: Config, log: Logger): Promise<void> {
+  try {
+    for (const { storeId, level, words } of await verifyAtStart(config)) {
+      log[level === 'problem' ? 'error' : 'warn']({ store: storeId }, words)
+    }
+  } catch (error) {
+    log.warn({ err: error }, 'the store could not be verified')
+  }
 }
 
 async function runEveryJob(config: Config, foundation: Foundation, log: Logger): Promise<number> {

@@ -111,11 +111,12 @@ export function wantedOf(
   flags: { 'kms-key'?: string; versioning?: boolean; 'object-lock'?: boolean; origin?: string[] },
 ): WantedStore {
   const own = config.publicUrl ? [new URL(config.publicUrl).origin] : []
+  const named = (config.corsOrigins ?? '').split(',').flatMap((origin) => origin.trim() || [])
   return {
     ...(flags['kms-key'] !== undefined && { kmsKey: flags['kms-key'] }),
     versioning: flags.versioning ?? false,
     objectLock: flags['object-lock'] ?? false,
-    origins: [...new Set([...own, ...(flags.origin ?? [])])],
+    origins: [...new Set([...own, ...named, ...(flags.origin ?? [])])],
   }
 }
 

@@ -41,7 +41,7 @@ export function leaf(run: Run, parent: Command, usage: string, summary: string, 
     const { organization, json, ...options } = command.opts()
     const found = await findLogin(run.terminal)
     const login = organization === undefined ? found : { ...found, organization }
-    const work = { terminal: run.terminal, login, client: connect(login), json: json === true }
+    const work = { terminal: run.terminal, login, client: connect(login, run.terminal), json: json === true }
     run.exitCode = (await action(work, command.processedArgs, options)) ?? run.exitCode
   })
 }

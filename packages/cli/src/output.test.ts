@@ -35,13 +35,18 @@ describe('a card', () => {
 })
 
 describe('a progress line', () => {
-  test('says how far, how much and how fast', () => {
-    expect(progressLine('a.bin', 512 * 1024, 1024 ** 2, 2)).toBe(
-      `a.bin [${'='.repeat(15).padEnd(30)}] 50%  512 KiB of 1.0 MiB  256 KiB/s`,
+  test('says how far, how much, how fast and how long still', () => {
+    expect(progressLine('a.bin', 512 * 1024, 1024 ** 2, { movedBytes: 512 * 1024, seconds: 2 })).toBe(
+      `a.bin [${'='.repeat(15).padEnd(30)}] 50%  512 KiB of 1.0 MiB  256 KiB/s  2 s left`,
     )
   })
 
+  test('takes no credit for what an earlier run has brought', () => {
+    const line = progressLine('a.bin', 900 * 1024 ** 2, 1000 * 1024 ** 2, { movedBytes: 1024 ** 2, seconds: 1 })
+    expect(line).toContain('1.0 MiB/s  1 min 40 s left')
+  })
+
   test('of a stream without a known end says how much and how fast', () => {
-    expect(progressLine('-', 2048, undefined, 1)).toBe('-  2.0 KiB  2.0 KiB/s')
+    expect(progressLine('-', 2048, undefined, { movedBytes: 2048, seconds: 1 })).toBe('-  2.0 KiB  2.0 KiB/s')
   })
 })

@@ -1,7 +1,7 @@
 import type { OnProgress } from '@stowage/client'
 import { SingleBar } from 'cli-progress'
 import { printable } from './printable.ts'
-import { showSize } from './quantities.ts'
+import { showDuration, showSize } from './quantities.ts'
 import type { Terminal } from './terminal.ts'
 
 const WIDTH = 30
@@ -15,28 +15,41 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (!terminal.stderr.isTTY) return work(undefined)
   const started = Date.now()
+  let startBytes: number | undefined
   const bar = new SingleBar({
     stream: terminal.stderr,
     clearOnComplete: true,
-    format: (_options, { value }) => progressLine(printable(label), value, totalBytes, (Date.now() - started) / 1000),
+    format: (_options, { value }) => {
+      const movedBytes = value - (startBytes ?? 0)
+      return progressLine(printable(label), value, totalBytes, { movedBytes, seconds: (Date.now() - started) / 1000 })
+    },
   })
   bar.start(totalBytes ?? 0, 0)
   try {
-    return await work(({ transferredBytes }) => bar.update(transferredBytes))
+    return await work(({ transferredBytes }) => {
+      startBytes ??= transferredBytes
+      bar.update(transferredBytes)
+    })
   } finally {
     bar.stop()
   }
 }
 
+/** @param pace what was moved by this run, in which time: an earlier one may have brought the rest */
 export function progressLine(
   label: string,
   transferredBytes: number,
   totalBytes: number | undefined,
-  seconds: number,
+  { movedBytes, seconds }: { movedBytes: number; seconds: number },
 ): string {
-  const rate = seconds > 0 ? `${showSize(transferredBytes / seconds)}/s` : ''
+  const bytesPerSecond = seconds > 0 ? movedBytes / seconds : 0
+  const rate = bytesPerSecond > 0 ? `${showSize(bytesPerSecond)}/s` : ''
   if (!totalBytes) return `${label}  ${showSize(transferredBytes)}  ${rate}`
   const share = Math.min(1, transferredBytes / totalBytes)
   const bar = '='.repeat(Math.round(share * WIDTH)).padEnd(WIDTH)
-  return `${label} [${bar}] ${Math.floor(share * 100)}%  ${showSize(transferredBytes)} of ${showSize(totalBytes)}  ${rate}`
+  return `${label} [${bar}] ${Math.floor(share * 100)}%  ${showSize(transferredBytes)} of ${showSize(totalBytes)}  ${rate}${timeLeft(totalBytes - transferredBytes, bytesPerSecond)}`
+}
+
+function timeLeft(leftBytes: number, bytesPerSecond: number): string {
+  return leftBytes > 0 && bytesPerSecond > 0 ? `  ${showDuration(leftBytes / bytesPerSecond)} left` : ''
 }

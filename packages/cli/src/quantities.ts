@@ -29,6 +29,14 @@ export function showSize(bytes: number): string {
   return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[power]}`
 }
 
+/** `45 s`, `3 min 20 s` or `2 h 5 min`. */
+export function showDuration(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)]
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`
+}
+
 /** In the time zone of this machine, in an order that sorts. */
 export function showTime(utc: string): string {
   return new Date(utc).toLocaleString('sv-SE')

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Client, createClient } from '@stowage/client'
 import { LocalError, UsageError } from './failure.ts'
 import { remark, type Terminal } from './terminal.ts'
+import { uploadNotes } from './upload-notes.ts'
 
 export interface Login {
   url: string
@@ -52,9 +54,10 @@ async function localKey(terminal: Terminal): Promise<string | undefined> {
 }
 
 /** @throws UsageError for an address that is none */
-export function connect(login: Login): Client {
+export function connect(login: Login, terminal: Terminal): Client {
   try {
-    return createClient(login)
+    const memory = uploadNotes(join(stateFolder(terminal), 'uploads'))
+    return createClient({ ...login, memory, createHash: () => createHash('sha256') })
   } catch {
     throw new UsageError(`${login.url} is not the address of a server: it begins with http:// or https://`)
   }
@@ -85,6 +88,12 @@ export async function keepLogin(terminal: Terminal, login: Login): Promise<strin
   await chmod(fresh, 0o600)
   await rename(fresh, path)
   return path
+}
+
+/** What the program keeps for its next run (XDG Base Directory Specification). */
+function stateFolder(terminal: Terminal): string {
+  const home = terminal.env['HOME'] ?? homedir()
+  return join(terminal.env['XDG_STATE_HOME'] ?? join(home, '.local', 'state'), 'stowage')
 }
 
 function loginPath(terminal: Terminal): string {

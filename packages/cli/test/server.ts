@@ -18,7 +18,7 @@ export interface RunningServer {
 }
 
 /** Starts a server of its own, with an empty data folder, and waits until it takes requests. */
-export async function startServer(): Promise<RunningServer> {
+export async function startServer(settings: Record<string, string> = {}): Promise<RunningServer> {
   const data = await mkdtemp(join(tmpdir(), 'stowage-server-'))
   const port = await freePort()
   const key = 'test-platform-key-0123456789abcdef0123456789abcdef'
@@ -28,6 +28,7 @@ export async function startServer(): Promise<RunningServer> {
     STOWAGE_PORT: String(port),
     STOWAGE_DATA: data,
     STOWAGE_ADMIN_KEY: key,
+    ...settings,
   }
   const child = spawn(process.execPath, [main, 'serve'], { env, cwd: data, stdio: ['ignore', 'pipe', 'pipe'] })
   const said: string[] = []

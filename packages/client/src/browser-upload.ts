@@ -1,5 +1,6 @@
 import type { OutgoingRequest, Transport } from './connection.ts'
 import type { OnProgress } from './progress.ts'
+import type { Piece } from './source.ts'
 
 /** The part of XMLHttpRequest that an upload needs: browsers report the progress of a body through nothing else. */
 export interface UploadRequest {
@@ -19,6 +20,15 @@ export type UploadRequestClass = new () => UploadRequest
 
 export function findUploadRequestClass(): UploadRequestClass | undefined {
   return (globalThis as { XMLHttpRequest?: UploadRequestClass }).XMLHttpRequest
+}
+
+/** What sends a piece and tells how far it has come; undefined outside of browsers, and for what is no blob. */
+export function findUploadRequestTransport(
+  Request: UploadRequestClass | undefined,
+  piece: Piece,
+  onProgress: OnProgress,
+): Transport | undefined {
+  return Request && piece instanceof Blob ? uploadRequestTransport(Request, piece, onProgress) : undefined
 }
 
 /** Sends a blob and tells how far it has come. */

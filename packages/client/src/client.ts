@@ -12,14 +12,11 @@ import {
 } from './operations.ts'
 import { eachItem, type ItemOf, type ListInput, type ListName } from './pages.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
-import {
-  saveGeneratedText,
-  type TextInput,
-  type UploadBody,
-  type Uploaded,
-  type UploadInput,
-  uploadBytes,
-} from './upload.ts'
+import { createSha256, type IncrementalHash } from './sha256.ts'
+import type { UploadBody } from './source.ts'
+import type { Uploaded } from './transfer.ts'
+import { saveGeneratedText, startUpload, type TextInput, type Upload, type UploadInput } from './upload.ts'
+import { findPageMemory, type UploadMemory } from './upload-memory.ts'
 
 export type ClientOptions = {
   /** Where the server is, with the path prefix under which a proxy shows it. */
@@ -31,6 +28,10 @@ export type ClientOptions = {
   /** Used for every request, uploads included. */
   fetch?: typeof fetch
   retry?: Partial<RetryPolicy>
+  /** Where unfinished uploads are remembered, to go on with them. Default: in browsers localStorage, elsewhere nowhere. */
+  memory?: UploadMemory
+  /** A faster SHA-256 than the one in JavaScript: in Node `() => createHash('sha256')` of `node:crypto`. */
+  createHash?: () => IncrementalHash
 } & ({ key: string } | { token: () => Promise<string> })
 
 interface Methods {
@@ -47,12 +48,13 @@ interface Methods {
     options?: Pick<CallOptions, 'signal'>,
   ): AsyncGenerator<ItemOf<Name>>
   /**
-   * Uploads a file as a new asset, or with `assetId` as a new version.
-   * Anything but a stream is sent again when the connection is lost; the service keeps it once.
+   * Uploads a file as a new asset, or with `assetId` as a new version: what is small in one request, else in parts, a
+   * long stream by tus. Whatever is lost on its way is sent again; the service keeps it once. Where uploads are
+   * remembered, the same file, uploaded again after an interruption, sends only what is missing.
    *
-   * @throws StowageError
+   * @throws StowageError; TypeError for a road that cannot carry what is asked for
    */
-  upload(body: UploadBody, input?: UploadInput): Promise<Uploaded>
+  upload(body: UploadBody, input?: UploadInput): Upload
   /** Saves a text that a program made; without a name the service gives it one. @throws StowageError */
   saveText(content: string, input?: TextInput): Promise<Uploaded>
   /** Opens the content of an asset for reading. @throws StowageError */
@@ -73,7 +75,7 @@ export function createClient(options: ClientOptions): Client {
       const page = (cursor: string | undefined) => call(name, { ...input, cursor } as never, pageOptions as never)
       return eachItem(page as never)
     },
-    upload: (body, input) => uploadBytes(connection, body, input ?? {}),
+    upload: (body, input) => startUpload(connection, body, input ?? {}),
     saveText: (content, input) => saveGeneratedText(connection, content, input ?? {}),
     download: (assetId, downloadOptions) => downloadBytes(connection, assetId, downloadOptions ?? {}),
   }
@@ -105,6 +107,8 @@ function connectionOf(options: ClientOptions): Connection {
     transport: (url, outgoing) => request(url, withDuplex(outgoing)),
     uploadRequestClass: options.fetch ? undefined : findUploadRequestClass(),
     retry: { ...defaultRetryPolicy, ...options.retry },
+    memory: options.memory ?? findPageMemory(),
+    createHash: options.createHash ?? createSha256,
   }
 }
 

@@ -1,6 +1,8 @@
 import type { UploadRequestClass } from './browser-upload.ts'
 import { failedAttempt, refusal, StowageError } from './error.ts'
 import { nextDelayMs, pause, type RetryPolicy, retryAfterMs } from './retry.ts'
+import type { IncrementalHash } from './sha256.ts'
+import type { UploadMemory } from './upload-memory.ts'
 
 /** A server and how to speak to it. */
 export interface Connection {
@@ -12,6 +14,10 @@ export interface Connection {
   /** In browsers: what reports the progress of an upload. */
   uploadRequestClass: UploadRequestClass | undefined
   retry: RetryPolicy
+  /** Where unfinished uploads are remembered. */
+  memory: UploadMemory | undefined
+  /** SHA-256. */
+  createHash: () => IncrementalHash
 }
 
 export interface OutgoingRequest {
@@ -75,7 +81,7 @@ async function attemptOnce<T>(
   const url = new URL(connection.url.replace(/\/+$/, '') + exchange.path)
   const request: OutgoingRequest = {
     method: exchange.method,
-    headers: { ...(await credentials(connection)), ...exchange.headers, ...bodyLength(exchange) },
+    headers: { ...(await credentials(connection)), ...exchange.headers, ...lengthHeader(exchange.bodySizeBytes) },
     body: exchange.body?.(),
     signal: exchange.signal,
   }
@@ -91,7 +97,7 @@ async function attemptOnce<T>(
   }
 }
 
-async function credentials(connection: Connection): Promise<Record<string, string>> {
+export async function credentials(connection: Connection): Promise<Record<string, string>> {
   const headers: Record<string, string> = { Authorization: `Bearer ${await connection.token()}` }
   if (connection.organization !== undefined) headers['Stowage-Organization'] = connection.organization
   if (connection.actFor !== undefined) headers['Stowage-User'] = connection.actFor
@@ -99,6 +105,6 @@ async function credentials(connection: Connection): Promise<Record<string, strin
 }
 
 /** Only Node takes the length of a stream from here; it lets the service refuse a file before its bytes are sent. */
-function bodyLength({ bodySizeBytes }: Exchange): Record<string, string> {
-  return bodySizeBytes === undefined ? {} : { 'Content-Length': String(bodySizeBytes) }
+export function lengthHeader(sizeBytes: number | undefined): Record<string, string> {
+  return sizeBytes === undefined ? {} : { 'Content-Length': String(sizeBytes) }
 }

@@ -1,7 +1,12 @@
-import { type ProblemCode, problemBody } from '@stowage/contract'
+import { type ProblemBody, type ProblemCode, problemBody } from '@stowage/contract'
 
 /** Ways to fail that no server answered. */
-export type ClientCode = 'client.unreachable' | 'client.unexpectedAnswer' | 'client.bodyUnreadable'
+export type ClientCode =
+  | 'client.unreachable'
+  | 'client.unexpectedAnswer'
+  | 'client.bodyUnreadable'
+  | 'client.storeRefused'
+  | 'client.keptOtherwise'
 
 /** What the service, or the way to it, said. */
 export interface Failure {
@@ -95,9 +100,45 @@ export function unexpectedAnswer(response: Response, cause?: unknown): StowageEr
 /** Reads the problem that an answer carries (RFC 9457 section 3.1). */
 export async function refusal(response: Response): Promise<StowageError> {
   const parsed = problemBody.safeParse(await response.json().catch(() => undefined))
-  if (!parsed.success) return unexpectedAnswer(response)
-  const { type: _type, title, status, detail, instance, code, ...members } = parsed.data
-  return new StowageError({ code, status, title, detail, members, requestId: requestIdOf(response) ?? instance })
+  return parsed.success ? problemError(parsed.data, requestIdOf(response)) : unexpectedAnswer(response)
+}
+
+/** @param requestId of the answer that carried the problem, where the problem itself does not name it */
+export function problemError(problem: ProblemBody, requestId?: string): StowageError {
+  const { type: _type, title, status, detail, instance, code, ...members } = problem
+  return new StowageError({ code, status, title, detail, members, requestId: requestId ?? instance })
+}
+
+/** A store that takes bytes by itself says in its own way why it does not. */
+export async function storeRefusal(response: Response): Promise<StowageError> {
+  const parsed = problemBody.safeParse(
+    await response
+      .clone()
+      .json()
+      .catch(() => undefined),
+  )
+  if (parsed.success) return problemError(parsed.data, requestIdOf(response))
+  const said = (await response.text().catch(() => '')).slice(0, 1000)
+  return new StowageError({
+    code: 'client.storeRefused',
+    status: response.status,
+    title: `The store refused a part of the file (status ${response.status})`,
+    detail: 'Upload the file again: what has arrived is kept for a while.',
+    members: { said },
+    requestId: undefined,
+  })
+}
+
+/** The service holds other bytes than those that were read here. */
+export function keptOtherwise(assetId: string, expected: string, actual: string): StowageError {
+  return new StowageError({
+    code: 'client.keptOtherwise',
+    status: 0,
+    title: 'What the service has kept is not the file that was sent',
+    detail: 'The file changed, or was damaged, on its way. Remove what was kept, then send the file again.',
+    members: { assetId, expected, actual },
+    requestId: undefined,
+  })
 }
 
 function requestIdOf(response: Response): string | undefined {

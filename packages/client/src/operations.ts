@@ -10,8 +10,18 @@ import {
 import { type Connection, type Exchange, send } from './connection.ts'
 import { unexpectedAnswer } from './error.ts'
 
-/** Operations whose body or answer is a file: `upload` and `download` stand for them. */
-export const byteOperations = ['assets.create', 'assets.content', 'versions.create'] as const
+/** Operations whose body or answer is not JSON: `upload` and `download` stand for those that a program needs. */
+export const byteOperations = [
+  'assets.create',
+  'assets.content',
+  'versions.create',
+  'uploads.put',
+  'uploads.post',
+  'uploads.putPart',
+  'resumable.create',
+  'resumable.append',
+  'storeEvents.create',
+] as const
 
 /** Operations that take and give JSON. */
 export type CallName = Exclude<OperationName, (typeof byteOperations)[number]>
@@ -55,6 +65,17 @@ export async function callOperation<Name extends CallName>(
 ): Promise<Output<Name>> {
   const row = getOperation(name)
   return send(connection, exchangeOf(row, input, options), readJson) as Promise<Output<Name>>
+}
+
+/** Like `callOperation`, for what has the same effect however often it is asked for, although its method does not say so. */
+export async function callRepeatedly<Name extends CallName>(
+  connection: Connection,
+  name: Name,
+  input: CallInput<Name>,
+  options: CallOptions,
+): Promise<Output<Name>> {
+  const exchange = { ...exchangeOf(getOperation(name), input, options), repeatable: true }
+  return send(connection, exchange, readJson) as Promise<Output<Name>>
 }
 
 /** The request of an operation: its fields put where the row says they travel. */

@@ -30,11 +30,20 @@ export interface FailedAttempt {
 
 /** How long to wait before the next attempt; undefined when there should be none. */
 export function nextDelayMs(policy: RetryPolicy, failed: FailedAttempt, random: () => number): number | undefined {
-  if (failed.attempts >= policy.attempts || !isWorthRepeating(failed)) return undefined
+  return isWorthRepeating(failed) ? delayMs(policy, failed, random) : undefined
+}
+
+/** The same for a failure that is known to be worth another attempt. */
+export function delayMs(
+  policy: RetryPolicy,
+  failed: Pick<FailedAttempt, 'attempts' | 'waitedMs' | 'retryAfterMs'>,
+  random: () => number,
+): number | undefined {
+  if (failed.attempts >= policy.attempts) return undefined
   const spreadMs = random() * Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (failed.attempts - 1))
   // RFC 9110 section 10.2.3: not before the time the server names. The spread keeps callers from coming back together.
-  const delayMs = (failed.retryAfterMs ?? 0) + spreadMs
-  return failed.waitedMs + delayMs > policy.budgetMs ? undefined : delayMs
+  const nextMs = (failed.retryAfterMs ?? 0) + spreadMs
+  return failed.waitedMs + nextMs > policy.budgetMs ? undefined : nextMs
 }
 
 /** A 429 says that nothing was done; after the others a change may or may not have been made. */

@@ -249,9 +249,14 @@ export const problems = {
   'upload.wrongSize': problem(400, 'This is not the size that was announced', 'Send exactly `expected` bytes.', {
     expected: count,
   }),
-  'upload.tooManyParts': problem(413, 'The upload came in too many pieces', 'Begin again and send larger pieces, at most `limit`.', {
-    limit: count,
-  }),
+  'upload.tooManyParts': problem(
+    413,
+    'The upload came in too many pieces',
+    'Begin again and send larger pieces, at most `limit`.',
+    {
+      limit: count,
+    },
+  ),
   'upload.wrongOffset': problem(
     409,
     'The upload goes on at another offset',

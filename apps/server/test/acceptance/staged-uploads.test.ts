@@ -237,6 +237,21 @@ describe('every staged upload', () => {
     expectProblem(await owner.post('/v1/uploads', { name: 'a.txt', sizeBytes }), 413, 'upload.tooLarge')
   })
 
+  test('shows its asset to its maker, who may otherwise read nothing', async () => {
+    const key = await newKey(platform, { role: 'editor', scopes: ['assets.create'] })
+    const maker = apiOf(served.url, key.secret)
+    const upload = await begin(textOf(10), {}, maker)
+    await put(upload.request, textOf(10))
+    const { assetId } = await complete(upload.id)
+    expectProblem(await maker.get(`/v1/assets/${assetId}`), 403, 'access.outOfScope')
+    expect((await maker.get(`/v1/uploads/${upload.id}`)).body.asset).toMatchObject({ id: assetId, sizeBytes: 10 })
+  })
+
+  test('is not refused early for what a machine with Excel says of CSV', async () => {
+    const fields = { name: 'a.csv', sizeBytes: 10, mediaType: 'application/vnd.ms-excel' }
+    created(await owner.post('/v1/uploads', fields))
+  })
+
   test('is refused early when its declared type is not taken', async () => {
     const fields = { name: 'a.exe', sizeBytes: 10, mediaType: 'application/x-msdownload' }
     expectProblem(await owner.post('/v1/uploads', fields), 415, 'upload.typeNotAllowed')

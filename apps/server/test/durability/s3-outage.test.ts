@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { runJobs } from '../../src/doors/worker/run-jobs.ts'
 import { inspect } from '../../src/fsck.ts'
 import { withClient } from '../../src/platform/database/client.ts'
@@ -113,12 +113,22 @@ describe.skipIf(!addressOf('s3'))('an S3 server whose disk stands still', () => 
     s3 = await startOwnS3()
   }, 90_000)
   afterAll(() => s3?.stop(), 30_000)
+  afterEach(() => s3?.resume())
 
   test('in the middle of uploads lets each of them succeed elsewhere or fail clearly, and all come home', {
     timeout: 150_000,
   }, async () => {
     const service = await startOn({ STOWAGE_FALLBACK_STORE: 'local' })
     const ended = await uploadThrough(service, s3.stall)
+    console.log(
+      ended.map(({ tookMs, answer, bytes }) => `${answer.status} ${bytes.length} ${Math.round(tookMs)}`).join('\n'),
+      service.errors
+        .map((e) => {
+          const j = JSON.parse(e)
+          return `${j.time} ${j.msg} ${j.state ?? ''} ${j.err?.message ?? ''}`
+        })
+        .join('\n'),
+    )
     const stored = ended.filter(({ answer }) => answer.status === 201)
     for (const { answer, tookMs } of ended) {
       expect(tookMs).toBeLessThan(LONGEST_MS)

@@ -15,7 +15,7 @@ export function addLogin({ terminal }: Run, program: Command): void {
   command.action(async () => {
     const { url, key, organization } = command.opts()
     const login: Login = { url: url ?? (await askUrl(terminal)), key: key ?? (await askKey(terminal)), organization }
-    await check(login)
+    await check(login, terminal)
     remark(terminal, `Logged in to ${login.url}; kept in ${await keepLogin(terminal, login)}`)
   })
 }
@@ -32,9 +32,9 @@ async function askKey(terminal: Terminal): Promise<string> {
 }
 
 /** A key that may not list organizations is still a key: only what is wrong with the key itself counts. */
-async function check(login: Login): Promise<void> {
+async function check(login: Login, terminal: Terminal): Promise<void> {
   try {
-    await connect(login).organizations.list({ limit: 1 })
+    await connect(login, terminal).organizations.list({ limit: 1 })
   } catch (error) {
     if (!(error instanceof StowageError) || error.status !== 403) throw error
   }

@@ -1,32 +1,40 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, openAsBlob } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { StowageError, type UploadBody, type Uploaded, type UploadInput } from '@stowage/client'
-import type { Command } from 'commander'
+import { type FileSource, StowageError, type Uploaded, type UploadInput, type UploadStart } from '@stowage/client'
+import { type Command, InvalidArgumentError } from 'commander'
+import { openDiskFile } from '../disk-file.ts'
 import { exitCodes, explain, UsageError } from '../failure.ts'
 import { answer, leaf, type Run, type Work } from '../leaf.ts'
 import { table } from '../output.ts'
 import { withProgress } from '../progress-bar.ts'
+import { showSize } from '../quantities.ts'
 import { addRowOptions } from '../row-options.ts'
 import { remark } from '../terminal.ts'
 
 const STDIN = '-'
 
 export function addPut(run: Run, program: Command): void {
-  const summary = 'Upload files, or - for standard input'
+  const summary = 'Upload files, or - for standard input; an upload that was interrupted is gone on with'
   const command = leaf(run, program, 'put <files...>', summary, async (work, args, options) => {
     const paths = args[0] as unknown as readonly string[]
     const fields = readOptions()
     checkUse(paths, fields, options['asVersionOf'])
-    return putAll(work, paths, { ...fields, assetId: options['asVersionOf'] } as UploadInput)
+    const transfer = { parallel: options['parallel'], ...(options['resume'] === false && { memory: false }) }
+    return putAll(work, paths, { ...fields, ...transfer, assetId: options['asVersionOf'] } as UploadInput)
   })
   const readOptions = addRowOptions(command, 'assets.create', {
     without: ['sha256'],
     names: { assetType: 'type', metadata: 'meta' },
   })
-  command.option('--as-version-of <id>', 'add the file to an asset as its new version')
+  command
+    .option('--as-version-of <id>', 'add the file to an asset as its new version')
+    .option('--no-resume', 'begin anew, and remember nothing for the next run')
+    .option('--parallel <number>', 'parts of a large file sent at a time (default: 3)', parseParallel)
+}
+
+function parseParallel(text: string): number {
+  if (!/^([1-9]|1\d|2[0-4])$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 24.')
+  return Number(text)
 }
 
 function checkUse(paths: readonly string[], fields: Record<string, unknown>, assetId: unknown): void {
@@ -67,30 +75,23 @@ function show(work: Work, assets: readonly Uploaded[], asked: number): void {
 }
 
 async function put(work: Work, path: string, input: UploadInput): Promise<Uploaded> {
-  const { body, sizeBytes, ...known } = path === STDIN ? standardInput(work) : await openFile(work, path)
-  // A new version keeps the name of its asset.
-  const fields = input.assetId === undefined ? { ...known, ...input } : { ...input, sha256: known.sha256 }
-  return withProgress(work.terminal, known.name ?? 'standard input', sizeBytes, (onProgress) =>
-    work.client.upload(body, { ...fields, onProgress }),
+  const file = path === STDIN ? undefined : await openDiskFile(resolve(work.terminal.folder, path))
+  const body = file ? named(file, input) : (Readable.toWeb(work.terminal.stdin) as ReadableStream<Uint8Array>)
+  const onStart = ({ arrivedBytes }: UploadStart) => {
+    if (arrivedBytes > 0) remark(work.terminal, resumedText(path, arrivedBytes, file?.size))
+  }
+  return withProgress(work.terminal, file?.name ?? 'standard input', file?.size, (onProgress) =>
+    work.client.upload(body, { ...input, onStart, onProgress }),
   )
 }
 
-interface Source {
-  body: UploadBody
-  name?: string
-  sha256?: string
-  sizeBytes?: number
+/** A new version keeps the name of its asset. */
+function named(file: FileSource, input: UploadInput): FileSource {
+  const { name, ...nameless } = file
+  return input.assetId === undefined ? file : nameless
 }
 
-function standardInput({ terminal }: Work): Source {
-  return { body: Readable.toWeb(terminal.stdin) as ReadableStream<Uint8Array> }
-}
-
-/** Hashed before it is sent: the service then refuses a file that changed, or was damaged, on its way. */
-async function openFile({ terminal }: Work, path: string): Promise<Source> {
-  const whole = resolve(terminal.folder, path)
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(whole), hash)
-  const body = await openAsBlob(whole)
-  return { body, name: basename(whole), sha256: hash.digest('hex'), sizeBytes: body.size }
+function resumedText(path: string, arrivedBytes: number, sizeBytes: number | undefined): string {
+  const whole = sizeBytes === undefined ? '' : ` of ${showSize(sizeBytes)}`
+  return `${path}: resumed, ${showSize(arrivedBytes)}${whole} had arrived before`
 }

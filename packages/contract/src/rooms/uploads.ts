@@ -31,6 +31,7 @@ export const upload = z.object({
   partBytes: z.number().nullable().describe('The size of every part but the last'),
   partCount: z.number().nullable(),
   problem: problemBody.nullable().describe('Why it failed'),
+  asset: asset.optional().describe('Once it is done, when one upload is read'),
   createdAt: timestamp,
   expiresAt: timestamp,
 })
@@ -213,7 +214,8 @@ export const uploadOperations = {
     problems: [
       ...sends,
       ...uploadProblems,
-      'upload.wrongOffset', 'upload.tooManyParts',
+      'upload.wrongOffset',
+      'upload.tooManyParts',
       'upload.busy',
       'upload.checksumMismatch',
       'tus.versionUnsupported',

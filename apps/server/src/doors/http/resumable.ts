@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { getOperation } from '@stowage/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toUuid } from '../../domain/id.ts'
@@ -31,9 +30,6 @@ import { queryFields, sizeOf } from './uploads.ts'
 
 /** The media type of a request that brings bytes: "All PATCH requests MUST use" it. */
 const OFFSET_TYPE = 'application/offset+octet-stream'
-/** How much of a body that is not wanted is read all the same, so that its sender reads the answer. */
-const DRAIN_BYTES = 16 * 1024 * 1024
-const DRAIN_MS = 2000
 
 interface TusDoor {
   door: Door
@@ -99,7 +95,6 @@ async function answer(tus: TusDoor, handle: Handle, request: FastifyRequest, rep
   try {
     return await handle(tus, request, reply)
   } catch (error) {
-    await drain(request)
     endWithConnection(request)
     throw error
   }
@@ -221,16 +216,4 @@ function tellExpiry(reply: FastifyReply, { state, expiresAt }: ResumableUpload):
 /** A body that nobody reads any more would be waited for, though its connection has closed, until it counts as stalled. */
 function endWithConnection({ raw, socket }: FastifyRequest): void {
   if (!raw.complete) socket.once('close', () => raw.destroy())
-}
-
-/** A connection that closes while its other end still sends takes the answer with it. */
-async function drain(request: FastifyRequest): Promise<void> {
-  const { raw } = request
-  const announced = sizeOf(request)
-  if (raw.readableDidRead || raw.complete || raw.destroyed || announced === undefined || announced > DRAIN_BYTES) return
-  const ended = new Promise((settle) => {
-    raw.once('end', settle).once('close', settle).once('error', settle)
-  })
-  raw.resume()
-  await Promise.race([ended, wait(DRAIN_MS, undefined, { ref: false })])
 }

@@ -26,6 +26,7 @@ import { addRoutes, type Door } from './routes.ts'
 import { addServiceRoutes } from './service-routes.ts'
 import { addStagedRoutes } from './staged.ts'
 import { addStoreEventsRoute } from './store-events.ts'
+import { drain } from './unread-body.ts'
 import { addUploadRoutes } from './uploads.ts'
 
 export interface HttpApp extends Omit<Door, 'publicUrl'> {
@@ -98,7 +99,10 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
     reply.header('x-request-id', request.id)
   })
   server.addHook('onResponse', async (request, reply) => record(app.metrics, request, reply))
-  server.setErrorHandler((error, request, reply) => refuse(error as FastifyError, request, reply))
+  server.setErrorHandler(async (error, request, reply) => {
+    await drain(request)
+    return refuse(error as FastifyError, request, reply)
+  })
   server.setNotFoundHandler((request, reply) => sendProblem(request, reply, strangeAddress(request)))
   allowOrigins(server, options.corsOrigins)
   const door: Door = { ...app, publicUrl: options.publicUrl }

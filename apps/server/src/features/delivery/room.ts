@@ -128,7 +128,14 @@ async function openContent(
   }
 }
 
-const ELSEWHERE: ReadonlySet<string> = new Set(['notFound', 'unavailable', 'throttled', 'denied', 'noCredentials', 'corrupt'])
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'notFound',
+  'unavailable',
+  'throttled',
+  'denied',
+  'noCredentials',
+  'corrupt',
+])
 
 function rethrow(error: unknown): never {
   throw storeProblem(error)
@@ -172,7 +179,7 @@ async function findOthers({ platform, scopeKeys }: Delivery, { tenantId, found }
   })
 }
 
-export { type Purging, purgeCached } from './cdn-purge.ts'
+export { purgeCached } from './cdn-purge.ts'
 export { type Address, cacheControlOf, REVOCABLE_SECONDS, safelyNamed } from './delivery.rules.ts'
 export { findDirect } from './direct.ts'
 export { createDownloadCounter, type DownloadCounter } from './downloads.ts'

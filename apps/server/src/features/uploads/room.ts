@@ -96,7 +96,7 @@ export { appendResumable, beginResumable, type Piece, readResumable } from './re
 export type { Checksum } from './resumable-body.ts'
 export type { ResumableUpload } from './resumable-end.ts'
 export { createWriters, type Writers } from './resumable-writers.ts'
-export { beginStaged, shownStaged, stagedHandlers, stagedOperations } from './staged.ts'
+export { stagedHandlers, stagedOperations } from './staged.ts'
 export { expireStaged, finishStaged, isPassing } from './staged-finish.ts'
 export { type PartRequest, receivePart } from './staged-parts.ts'
 export { storeOf } from './target.ts'

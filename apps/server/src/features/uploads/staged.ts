@@ -1,7 +1,6 @@
 import type { Output, Parsed } from '@stowage/contract'
 import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toId, toUuid } from '../../domain/id.ts'
-import { allowed } from '../../domain/media-type.ts'
 import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import {
@@ -14,7 +13,7 @@ import {
 } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
-import { reserve } from '../assets/room.ts'
+import { findAsset, reserve, showAsset } from '../assets/room.ts'
 import { CONTENT, prefixFor, STAGING, scopeOf } from './placing.ts'
 import { ownerName, planUpload, termsAhead } from './plan.ts'
 import type { Fields, Uploads } from './room.ts'
@@ -22,6 +21,7 @@ import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from
 import * as rows from './staged.sql.ts'
 import { arrivedParts, callOn, firstRequest, opened, signPart, soonest } from './staged-requests.ts'
 import { makeTarget, storeOf } from './target.ts'
+import { surelyRefused } from './uploads.rules.ts'
 import { insertCopy, insertReservation } from './uploads.sql.ts'
 
 type Beginning = Parsed<'uploads.create'> | Parsed<'resumable.create'>
@@ -89,7 +89,9 @@ export const stagedHandlers = {
   'uploads.get': async (context, { uploadId }) => {
     const staged = await rows.findStaged(context.db, context.tenantId, toUuid(uploadId))
     if (!staged) throw new Problem('upload.notFound')
-    return shownStaged(staged, await rows.findParts(context.db, context.tenantId, staged.id))
+    const shown = shownStaged(staged, await rows.findParts(context.db, context.tenantId, staged.id))
+    const made = staged.state === 'done' ? await findAsset(context, shown.assetId as string) : undefined
+    return { ...shown, ...(made && { asset: showAsset(context, made) }) }
   },
   'uploads.cancel': async (context, { uploadId }) => {
     const staged = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
@@ -131,9 +133,9 @@ export async function beginStaged(
     throw new Problem('access.outOfScope', { action: 'assets.edit' })
   const plan = await planUpload(context, fields, { generated: false }, uploads.options, await termsAhead(db, fields))
   if ((sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-  if (mediaType !== undefined && !allowed(plan.rules.mediaTypes, mediaType)) {
-    const { assetType, rules } = plan
-    throw new Problem('upload.typeNotAllowed', { mediaType, assetType, allowed: rules.mediaTypes })
+  if (surelyRefused(mediaType, plan.name, plan.rules)) {
+    const { assetType, rules, name } = plan
+    throw new Problem('upload.typeNotAllowed', { mediaType: mediaType ?? name, assetType, allowed: rules.mediaTypes })
   }
   if (!(await reserve(db, sizeBytes ?? 0, plan.existing ? 0 : 1))) throw new Problem('quota.exceeded')
   const uploadId = newUuid()

@@ -1,5 +1,5 @@
 import { extensionOf, generatedName } from '../../domain/asset-name.ts'
-import { agrees, allowed } from '../../domain/media-type.ts'
+import { agrees, allowed, mediaTypeForExtension, UNKNOWN_MEDIA_TYPE } from '../../domain/media-type.ts'
 import { type Principal, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { AssetTypeRules } from '../tenants/room.ts'
@@ -42,6 +42,14 @@ export function acceptedType(facts: ContentFacts, claims: Claims, assetType: str
     throw new Problem('upload.typeNotAllowed', { mediaType: verdict.mediaType, assetType, allowed: rules.mediaTypes })
   }
   return verdict.mediaType
+}
+
+/** Whether nothing that is claimed of a file is taken, so that its bytes need not be sent to find that out. */
+export function surelyRefused(declaredType: string | undefined, name: string, rules: AssetTypeRules): boolean {
+  const ofExtension = mediaTypeForExtension(extensionOf(name) ?? '')?.name
+  const ofSender = declaredType === UNKNOWN_MEDIA_TYPE ? undefined : declaredType
+  const claims = [ofSender, ofExtension].filter((claim) => claim !== undefined)
+  return claims.length > 0 && claims.every((claim) => !allowed(rules.mediaTypes, claim))
 }
 
 /** The most bytes that a file of this type may have here. The narrowest limit counts. */

@@ -94,6 +94,10 @@ export interface AccessNeeds {
   storeId: string
   /** Those under which new copies are stored, and those that older copies still lie under. */
   layouts: readonly Layout[]
+  /** Before the keys of objects that others put there to become assets. */
+  inbox?: string
+  /** A queue that brings news of the bucket. */
+  queueUrl?: string
   kmsKey?: string
 }
 

@@ -55,6 +55,15 @@ describe('the service’s policy', () => {
   })
 })
 
+test('an inbox is read and cleared, and a queue read, only where the settings name them', () => {
+  const queueUrl = 'https://sqs.eu-central-1.amazonaws.com/123456789012/events'
+  const service = roleOf(kept({}, ['user'], { inbox: 'inbox/', queueUrl }), 'service')
+  const resources = service.flatMap(({ Resource }) => Resource)
+  expect(resources).toContain('arn:aws:s3:::files/inbox/*')
+  expect(resources).toContain('arn:aws:sqs:eu-central-1:123456789012:events')
+  expect(JSON.stringify(roleOf(kept({}, ['user']), 'service'))).not.toMatch(/inbox|sqs/)
+})
+
 test('only the lock role may go around a retention, and only the set-up role may change the bucket', () => {
   const documents = kept({ objectLock: true }, ['default'])
   const holders = (action: string) =>

@@ -87,7 +87,8 @@ export function accessDocuments(settings: S3Settings, needs: AccessNeeds): Acces
   ]
 }
 
-function serviceStatements(settings: S3Settings, { layouts, kmsKey }: AccessNeeds, named: string): Statement[] {
+function serviceStatements(settings: S3Settings, needs: AccessNeeds, named: string): Statement[] {
+  const { layouts, inbox, queueUrl, kmsKey } = needs
   const { storageClasses, objectLock, roleArn } = settings
   const archives = storageClasses.some((each) => ARCHIVES.has(each))
   const actions = [
@@ -98,10 +99,20 @@ function serviceStatements(settings: S3Settings, { layouts, kmsKey }: AccessNeed
   ]
   return [
     allow('Objects', actions, objectsOf(named, layouts)),
+    ...(inbox ? [allow('Inbox', ['GetObject', 'DeleteObject', 'DeleteObjectVersion'], [`${named}/${inbox}*`])] : []),
     allow('Bucket', BUCKET_ACTIONS, [named]),
+    ...queueStatements(queueUrl, settings),
     ...(kmsKey ? [keyStatement(kmsKey)] : []),
     ...(roleArn ? [{ Sid: 'Narrow', Effect: 'Allow' as const, Action: ['sts:AssumeRole'], Resource: [roleArn] }] : []),
   ]
+}
+
+/** The address of a queue names its region, account and name ("Amazon SQS queue and message identifiers"). */
+function queueStatements(queueUrl: string | undefined, settings: S3Settings): Statement[] {
+  const [, region, account, name] = /^https:\/\/sqs\.([a-z0-9-]+)\.[^/]+\/(\d+)\/([\w.-]+)$/.exec(queueUrl ?? '') ?? []
+  if (!name) return []
+  const queue = `arn:${partitionOf(region ?? settings.region)}:sqs:${region}:${account}:${name}`
+  return [{ Sid: 'Queue', Effect: 'Allow', Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], Resource: [queue] }]
 }
 
 function keyStatement(kmsKey: string): Statement {
