@@ -5,7 +5,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type Client, createClient, StowageError, type Uploaded } from '@stowage/client'
+import {
+  type Client,
+  createClient,
+  type KeptUpload,
+  StowageError,
+  type Uploaded,
+  type UploadMemory,
+} from '@stowage/client'
 
 /**
  * Walks through the main job against a server of its own, which lies in a temporary folder and is gone at the end:
@@ -180,6 +187,44 @@ async function remove(client: Client, notes: Uploaded): Promise<void> {
   await refused('asset.notFound', () => client.assets.get({ assetId: notes.id }))
 }
 
+/** A memory that lasts as long as this program; a page has its own, and `stowage put` keeps one on disk. */
+function createMemory(): UploadMemory {
+  const kept = new Map<string, KeptUpload>()
+  return {
+    find: async (key) => kept.get(key),
+    keep: async (key, upload) => void kept.set(key, upload),
+    forget: async (key) => void kept.delete(key),
+  }
+}
+
+async function resume(client: Client): Promise<void> {
+  step('Send a large file in parts, stop half-way, and go on')
+  const lines = Array.from({ length: 500_000 }, (_, index) => `${index},${index * 17},${sha256(Buffer.from([index]))}`)
+  const file = new File([lines.join('\n')], 'measurements.csv', { type: 'text/csv' })
+  const memory = createMemory()
+  const begun = client.upload(file, {
+    memory,
+    parallel: 1,
+    onProgress: ({ transferredBytes }) => {
+      if (transferredBytes > file.size / 2) void begun.pause()
+    },
+  })
+  const stopped = await begun.then(
+    () => false,
+    () => true,
+  )
+  must(stopped, 'it was stopped')
+  let arrived = 0
+  const asset = await client.upload(file, {
+    memory,
+    onStart: (start) => {
+      arrived = start.arrivedBytes
+    },
+  })
+  must(arrived > 0 && asset.sizeBytes === file.size, 'it went on from where it was')
+  tell(`${arrived} of ${file.size} bytes had arrived and were not sent again`)
+}
+
 async function deduplicate(client: Client): Promise<void> {
   step('Upload a file that is already there, under another name')
   const before = await client.usage.get({ exact: true })
@@ -226,6 +271,7 @@ async function walk(server: Server): Promise<void> {
   await isolate(platform, server, report)
   await remove(platform, assets.at(-1) as Uploaded)
   await deduplicate(platform)
+  await resume(platform)
   await checkTrail(platform)
 }
 
