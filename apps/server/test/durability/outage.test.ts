@@ -203,6 +203,33 @@ describe('with a second store', () => {
 })
 
 describe('without anything to fall back to', () => {
+  test('a staged upload waits for its store, and is finished when it is back', async () => {
+    const { service, plan } = await startWith({ STOWAGE_FALLBACK_STORE: 'none' })
+    const bytes = newText(MIB)
+    const { json: upload } = await service.call('/v1/uploads', { body: { name: 'a.txt', sizeBytes: bytes.length } })
+    const sent = await fetch(upload.request.url, { method: 'PUT', body: new Uint8Array(bytes) })
+    expect(sent.status).toBe(200)
+    plan.get = OUTAGE
+    await service.call(`/v1/uploads/${upload.id}/complete`, { method: 'POST' })
+    for (let attempt = 0; attempt < 10; attempt++) {
+      await withClient(service.foundation.owner, (owner) =>
+        owner.query('update stowage.staged_upload set due_at = now()'),
+      )
+      await runJobs(service.app.worker)
+    }
+    expect((await service.call(`/v1/uploads/${upload.id}`)).json).toMatchObject({ state: 'completing', problem: null })
+    delete plan.get
+    await withClient(service.foundation.owner, (owner) =>
+      owner.query('update stowage.staged_upload set due_at = now()'),
+    )
+    await runJobs(service.app.worker)
+    const { json: done } = await service.call(`/v1/uploads/${upload.id}`)
+    expect(done).toMatchObject({ state: 'done', asset: { sha256: sha256Of(bytes) } })
+    await runEverything(service)
+    expect(await look(service)).toEqual(CLEAN)
+    await service.stop()
+  })
+
   test('an upload to a store that is down is refused with the time to wait', async () => {
     const { service, plan } = await startWith({ STOWAGE_FALLBACK_STORE: 'none' })
     plan.put = OUTAGE

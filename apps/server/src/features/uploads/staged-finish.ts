@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
 import type { Call } from '../../platform/invoke.ts'
+import { storeProblem } from '../../platform/store-problem.ts'
 import { StoreError } from '../../providers/stores/port.ts'
 import { CONTENT, withinOf } from './placing.ts'
 import { receiveUpload } from './receive.ts'
@@ -70,7 +71,8 @@ export async function finishStaged(
 }
 
 function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: ProblemBody } | { againAfterSeconds: number } {
-  const problem = error instanceof Problem ? error : new Problem('internal.error')
+  const translated = storeProblem(error)
+  const problem = translated instanceof Problem ? translated : new Problem('internal.error')
   const passing = isPassing(problem.code) && staged.expires_at.getTime() > Date.now()
   const fault = problem.code === 'internal.error' && staged.attempts < MAX_FAULTS
   if (!passing && !fault) return { failed: problemAnswer(problem, toId('upload', staged.id)).body }
