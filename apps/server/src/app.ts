@@ -19,6 +19,7 @@ import type { Foundation } from './foundation.ts'
 import { inspector } from './inspector.ts'
 import { joinNodes } from './nodes.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
+import { createBell } from './platform/bell.ts'
 import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
@@ -137,6 +138,7 @@ export async function createApp(
     inspector,
     signing: foundation.urlSigning,
     isUp,
+    finishing: createBell(),
     options,
   }
   const delivery = { platform, stores, scopeKeys, downloads, redirects: config.redirects }

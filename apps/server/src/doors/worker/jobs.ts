@@ -32,6 +32,8 @@ export interface Jobs {
 }
 
 const AT_ONCE = 500
+/** A large file does not keep the others waiting. */
+const FINISHED_AT_ONCE = 4
 const MAX_ATTEMPTS = 8
 
 /** Each job once, by name: what the schedule runs every minute. Answers how much each has done. */
@@ -75,11 +77,12 @@ export const jobs = {
   staged: async (worker: Jobs): Promise<number> => {
     const text = 'select * from api.due_staged_uploads($1)'
     const found = await find<{ tenant_id: string; id: string }>(worker, text, [AT_ONCE])
-    return countDone(worker, 'staged', found, async ({ tenant_id: tenantId, id }) => {
+    const run = async ({ tenant_id: tenantId, id }: { tenant_id: string; id: string }) => {
       if (await expireStaged(worker.uploads, tenantId, id)) return true
       const finished = await finishStaged(worker.uploads, tenantId, id, worker.log)
       return finished === 'done' || finished === 'failed'
-    })
+    }
+    return countDone(worker, 'staged', found, run, FINISHED_AT_ONCE)
   },
   replicate: async (worker: Jobs): Promise<number> => {
     const text = 'select * from api.wanted_copies($1)'
@@ -124,15 +127,20 @@ async function countDone<Item>(
   job: string,
   items: readonly Item[],
   run: (item: Item) => Promise<boolean>,
+  atOnce = 1,
 ): Promise<number> {
   let done = 0
-  for (const item of items) {
-    try {
-      if (await run(item)) done += 1
-    } catch (error) {
-      worker.log.error({ err: error, job, item }, 'a job failed; it will be tried again')
+  const left = [...items]
+  const work = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) {
+      try {
+        if (await run(item)) done += 1
+      } catch (error) {
+        worker.log.error({ err: error, job, item }, 'a job failed; it will be tried again')
+      }
     }
   }
+  await Promise.all(Array.from({ length: atOnce }, work))
   return done
 }
 

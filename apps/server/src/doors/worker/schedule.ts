@@ -1,5 +1,6 @@
 import { PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
+import { type Bell, createBell } from '../../platform/bell.ts'
 import { withClient } from '../../platform/database/client.ts'
 import type { Connection } from '../../platform/database/connect.ts'
 import { SWEEP_ROLE } from '../../platform/database/roles.ts'
@@ -51,7 +52,10 @@ export async function startWorker(worker: Jobs, sweep: Connection, log: Logger):
   boss.on('error', (error) => log.warn({ err: error }, 'the schedule had to wait'))
   await boss.start()
   for (const name of scheduled) await boss.work(name, { pollingIntervalSeconds: 5 }, () => jobs[name](worker))
-  const stops = POLLED.map((name) => poll(() => jobs[name](worker), log))
+  const stops = POLLED.map((name) => {
+    const bell = name === 'staged' ? worker.uploads.finishing : createBell()
+    return poll(() => jobs[name](worker), bell, log)
+  })
   return async () => {
     await Promise.all(stops.map((stop) => stop()))
     await boss.stop({ graceful: true, timeout: 5000, close: true })
@@ -59,21 +63,19 @@ export async function startWorker(worker: Jobs, sweep: Connection, log: Logger):
 }
 
 /** Runs a job again and again, with a pause between. @returns waits for the run under way, and begins no other */
-function poll(job: () => Promise<unknown>, log: Logger): () => Promise<void> {
+function poll(job: () => Promise<unknown>, bell: Bell, log: Logger): () => Promise<void> {
   let stopped = false
-  let running: Promise<unknown> = Promise.resolve()
-  const run = () => {
-    if (stopped) return
-    running = job()
-      .catch((error) => log.warn({ err: error }, 'work could not be looked for'))
-      .finally(() => {
-        timer = setTimeout(run, POLL_MS)
-      })
+  const run = async () => {
+    for (;;) {
+      await bell.wait(POLL_MS)
+      if (stopped) return
+      await job().catch((error) => log.warn({ err: error }, 'work could not be looked for'))
+    }
   }
-  let timer = setTimeout(run, POLL_MS)
+  const running = run()
   return async () => {
     stopped = true
-    clearTimeout(timer)
+    bell.ring()
     await running
   }
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { UploadFields } from '@stowage/contract'
 import type { Layout } from '../../domain/key-layout.ts'
+import type { Bell } from '../../platform/bell.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Call, Platform } from '../../platform/invoke.ts'
 import type { ScopeKeyring } from '../../platform/scope-keys.ts'
@@ -84,6 +85,8 @@ export interface Uploads {
   inspector: Inspector
   /** Signs the service's own URLs for uploading. */
   signing: SecretKeys
+  /** Rung when an upload is to be finished. */
+  finishing: Bell
   /** Whether a store answers, as far as is known. */
   isUp: (storeId: string) => boolean
   options: UploadsOptions

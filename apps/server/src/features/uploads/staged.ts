@@ -65,7 +65,9 @@ export function stagedOperations(uploads: Uploads): Omit<StoreHandlers, 'signedU
           throw await refuseBetween(uploads.platform, 'uploads.complete', call, principal, storeProblem(error))
         })
       }
-      return invoke(uploads.platform, 'uploads.complete', call, completeStaged)
+      const shown = await invoke(uploads.platform, 'uploads.complete', call, completeStaged)
+      uploads.finishing.ring()
+      return shown
     },
   }
 }
