@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Operation } from './operation.ts'
 import { assetOperations } from './rooms/assets.ts'
 import { auditOperations } from './rooms/audit.ts'
+import { sharingOperations } from './rooms/sharing.ts'
 import { storeOperations } from './rooms/stores.ts'
 import { tenantOperations } from './rooms/tenants.ts'
 import { uploadOperations } from './rooms/uploads.ts'
@@ -10,6 +11,7 @@ import { uploadOperations } from './rooms/uploads.ts'
 export const operations = {
   ...tenantOperations,
   ...assetOperations,
+  ...sharingOperations,
   ...uploadOperations,
   ...auditOperations,
   ...storeOperations,
