@@ -178,6 +178,7 @@ CREATE TABLE stowage.copy (
   encrypted boolean DEFAULT false NOT NULL,
   stored_bytes bigint,
   storage_class text DEFAULT 'STANDARD'::text NOT NULL,
+  isolation text,
   epoch integer DEFAULT 0 NOT NULL,
   writable_until timestamp(3) with time zone,
   due_at timestamp(3) with time zone,
@@ -1578,6 +1579,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.hold_staged(p_upload uuid)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  update stowage.copy set due_at = null
+    where tenant_id = (select api.tenant()) and state = 'writing' and id in (
+      select copy_id from stowage.staged_part where tenant_id = (select api.tenant()) and upload_id = p_upload
+      union all select copy_id from stowage.staged_upload where tenant_id = (select api.tenant()) and id = p_upload)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.let_owner(tables text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2087,6 +2099,8 @@ GRANT EXECUTE ON ROUTINE api.finish_staged(p_upload uuid, p_asset uuid, p_attemp
 GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.forget_node(p_node uuid) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.hold_staged(p_upload uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
 

@@ -1,18 +1,24 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { request } from 'node:http'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { createHash } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { openStoreSettings } from '../../apps/server/test/store-settings.ts'
+import { type RoadName, roads } from './big-file-roads.ts'
 import { type ChildServer, startChildServer } from './child-server.ts'
+import { type Generated, generated, hashOfFile } from './generated-file.ts'
 
 const MEBIBYTE = 1024 * 1024
 const WARM_UP_MIB = 48
+
+export { type Generated, generated } from './generated-file.ts'
 
 /** How much more memory the server may hold at its peak than after a small file, whatever the size of the big one. */
 export const ALLOWED_GROWTH_BYTES = 150 * MEBIBYTE
 
 export interface BigFileFigures {
   mib: number
+  road: RoadName
+  store: string
+  /** Until it is an asset: checked, and where it is to lie. */
   uploadSeconds: number
   downloadSeconds: number
   sameHash: boolean
@@ -22,77 +28,36 @@ export interface BigFileFigures {
 }
 
 /** Sends a generated file of so many MiB up and down through a server of its own and watches its memory (P8). */
-export async function runBigFile(mib: number): Promise<BigFileFigures> {
-  const server = await startChildServer({ STOWAGE_MAX_SIZE_BYTES: String((mib + 64) * MEBIBYTE) })
+export async function runBigFile(mib: number, road: RoadName = 'stream', kind = 'local'): Promise<BigFileFigures> {
+  const store = await openStoreSettings(kind)
+  // With nothing to fall back to, all of it must pass through that store.
+  const settings = { ...store.settings, ...(kind !== 'local' && { STOWAGE_FALLBACK_STORE: 'none' }) }
+  const server = await startChildServer({ ...settings, STOWAGE_MAX_SIZE_BYTES: String((mib + 64) * MEBIBYTE) })
   try {
-    const warm = generated(WARM_UP_MIB)
-    const { id } = await upload(server, warm)
-    await download(server, id)
+    await download(server, await roads[road](server, generated(WARM_UP_MIB)))
     const before = server.residentBytes() ?? 0
-    const memory = watch(server)
     const file = generated(mib)
-    const up = await timed(() => upload(server, file))
-    const down = await timed(() => download(server, up.result.id))
-    const rangesRight = await checkRanges(server, up.result.id, file)
+    const sent = hashOfFile(file)
+    const memory = watch(server)
+    const up = await timed(() => roads[road](server, file))
+    const down = await timed(() => download(server, up.result))
+    const rangesRight = await checkRanges(server, up.result, file)
+    const { json } = await server.call(`/v1/assets/${up.result}`)
     return {
       mib,
+      road,
+      store: kind,
       uploadSeconds: up.seconds,
       downloadSeconds: down.seconds,
-      sameHash: up.result.sha256 === down.result && up.result.sha256 === up.result.sent,
+      sameHash: json.sha256 === sent && down.result === sent,
       rangesRight,
       residentBeforeMib: Math.round(before / MEBIBYTE),
       peakGrowthMib: Math.round(Math.max(0, memory.stop() - before) / MEBIBYTE),
     }
   } finally {
     await server.stop()
+    await store.close()
   }
-}
-
-export interface Generated {
-  sizeBytes: number
-  /** The bytes of one MiB of it: random, and unlike every other. */
-  piece(index: number): Buffer
-}
-
-export function generated(mib: number): Generated {
-  const pattern = randomBytes(MEBIBYTE)
-  return {
-    sizeBytes: mib * MEBIBYTE,
-    piece(index) {
-      const piece = Buffer.from(pattern)
-      piece.writeBigUInt64BE(BigInt(index), 1000)
-      return piece
-    },
-  }
-}
-
-async function upload(server: ChildServer, file: Generated): Promise<{ id: string; sha256: string; sent: string }> {
-  const hash = createHash('sha256')
-  function* pieces() {
-    for (let index = 0; index < file.sizeBytes / MEBIBYTE; index += 1) {
-      const piece = file.piece(index)
-      hash.update(piece)
-      yield piece
-    }
-  }
-  const call = request(new URL('/v1/assets?name=big.bin&assetType=backup_file', server.url), {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${server.adminKey}`,
-      'content-type': 'application/octet-stream',
-      'content-length': file.sizeBytes,
-    },
-  })
-  const answered = new Promise<{ status: number; body: string }>((settle, fail) => {
-    call.on('error', fail)
-    call.on('response', async (response) => {
-      settle({ status: response.statusCode ?? 0, body: Buffer.concat(await response.toArray()).toString() })
-    })
-  })
-  await Promise.all([pipeline(Readable.from(pieces()), call), answered])
-  const { status, body } = await answered
-  if (status !== 201) throw new Error(`the upload was answered ${status}: ${body}`)
-  return { ...(JSON.parse(body) as { id: string; sha256: string }), sent: hash.digest('hex') }
 }
 
 async function download(server: ChildServer, id: string): Promise<string> {
@@ -140,13 +105,23 @@ async function timed<Result>(work: () => Promise<Result>): Promise<{ result: Res
   return { result, seconds: Math.round((performance.now() - began) / 10) / 100 }
 }
 
-/** Prints the figures as JSON; 5 GiB unless `--mib N` says otherwise. */
-async function main(words: string[]): Promise<number> {
-  const mib = words.includes('--mib') ? Number(words[words.indexOf('--mib') + 1]) : 5 * 1024
-  const figures = await runBigFile(mib)
+/**
+ * Prints the figures as JSON; 5 GiB unless `--mib N` says otherwise, by the road that `--road` names and into the kind
+ * of store that `--store` names.
+ */
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      mib: { type: 'string', default: String(5 * 1024) },
+      road: { type: 'string', default: 'stream' },
+      store: { type: 'string', default: 'local' },
+    },
+  })
+  if (!(values.road in roads)) throw new Error(`--road is one of ${Object.keys(roads).join(', ')}`)
+  const figures = await runBigFile(Number(values.mib), values.road as RoadName, values.store)
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
   const isFlat = figures.peakGrowthMib * MEBIBYTE < ALLOWED_GROWTH_BYTES
   return figures.sameHash && figures.rangesRight && isFlat ? 0 : 1
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = await main(process.argv.slice(2))
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = await main()

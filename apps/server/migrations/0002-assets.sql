@@ -141,6 +141,8 @@ create table stowage.copy (
   encrypted boolean not null default false,
   stored_bytes bigint,
   storage_class text not null default 'STANDARD',
+  -- The prefix that its layout promises: what credentials that are narrowed to it reach.
+  isolation text,
   epoch integer not null default 0,
   writable_until timestamptz(3),
   due_at timestamptz(3),

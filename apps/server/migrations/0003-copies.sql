@@ -187,6 +187,14 @@ begin
   perform api.release_staged(p_upload);
 end $$;
 
+-- What a staged upload that is to be finished holds is not the reaper's, however long that takes.
+create function api.hold_staged(p_upload uuid) returns void language sql as $$
+  update stowage.copy set due_at = null
+    where tenant_id = (select api.tenant()) and state = 'writing' and id in (
+      select copy_id from stowage.staged_part where tenant_id = (select api.tenant()) and upload_id = p_upload
+      union all select copy_id from stowage.staged_upload where tenant_id = (select api.tenant()) and id = p_upload)
+$$;
+
 -- Gives back what a staged upload holds: its reservation and its copies.
 create function api.release_staged(p_upload uuid) returns void language sql as $$
   delete from stowage.upload where tenant_id = (select api.tenant()) and id = p_upload;

@@ -79,5 +79,5 @@ revoke execute on all functions in schema api from public;
 grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.see_node, api.forget_node, api.unsealed_tenants, api.unfolded_tenants,
   api.all_tenants, api.staging to stowage_sweep;
 grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
-  api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
+  api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.hold_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
   api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_upload, api.enter_public, api.enter_system to stowage_app;

@@ -35,14 +35,20 @@ import { chooseLayout, openStores, type Stores } from './stores.ts'
 
 const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
+const FIRST_CONNECTIONS = 2
 
-/** One pool for requests, one for the service's own work, one that only finds: none can starve another. */
+/**
+ * One pool for requests, one for the service's own work, one that only finds: none can starve another. What is made on
+ * first need, by whoever already holds a connection, has a pool of its own: out of the same one, all could wait for each
+ * other.
+ */
 function openPools(config: Config, foundation: Foundation, log: Logger) {
   const lost = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
   return {
     requests: createPool(foundation.app, config.databaseConnections, lost),
     system: createPool(foundation.app, SYSTEM_CONNECTIONS, lost),
     sweep: createPool(foundation.sweep, SWEEP_CONNECTIONS, lost),
+    first: createPool(foundation.app, FIRST_CONNECTIONS, lost),
   }
 }
 
@@ -125,9 +131,9 @@ export async function createApp(
   const { inTenant, auditTrail } = platform
   const opened = await openStores(config, watchStores(metrics, log), inTenant, log)
   const { stores, encryptedStores, isUp } = opened
-  const scopeKeys = createScopeKeyring(pools.system, foundation.masterKeys)
+  const scopeKeys = createScopeKeyring(pools.first, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
-  const placements = createPlacements(pools.system)
+  const placements = createPlacements(pools.first)
   const options = uploadsOptions(config, opened)
   const uploads: Uploads = {
     platform,

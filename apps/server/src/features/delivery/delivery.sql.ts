@@ -24,6 +24,8 @@ export interface Placed {
   copy_id: string | null
   store_id: string | null
   key: string | null
+  /** What credentials that are narrowed to it reach. */
+  isolation: string | null
   envelope: Buffer | null
   encrypted: boolean | null
   /** Of a small object, which lies beside its rows; the driver's own form of bytes takes twice the time to read. */
@@ -33,13 +35,13 @@ export interface Placed {
 const FIND_CONTENT = fixed<Placed>(`
   select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
     v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
-    c.id as copy_id, c.store_id, c.key, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64
+    c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64
   from asset a
     join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce($2::int, a.current_n)
     join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
     join organization org on org.tenant_id = a.tenant_id
     left join lateral (
-      select copy.id, copy.store_id, copy.key, copy.envelope, copy.encrypted
+      select copy.id, copy.store_id, copy.key, copy.isolation, copy.envelope, copy.encrypted
       from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
       where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
       order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
@@ -62,13 +64,13 @@ export async function findOtherCopies(
   db: Db,
   tenantId: string,
   { sha256, scope, copy_id: copyId }: Pick<Placed, 'sha256' | 'scope' | 'copy_id'>,
-): Promise<Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'envelope' | 'encrypted'>[]> {
+): Promise<Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'isolation' | 'envelope' | 'encrypted'>[]> {
   return db
     .selectFrom('copy as c')
     .innerJoin('placement as p', (join) =>
       join.onRef('p.tenant_id', '=', 'c.tenant_id').onRef('p.id', '=', 'c.placement_id'),
     )
-    .select(['c.id as copy_id', 'c.store_id', 'c.key', 'c.envelope', 'c.encrypted'])
+    .select(['c.id as copy_id', 'c.store_id', 'c.key', 'c.isolation', 'c.envelope', 'c.encrypted'])
     .where('c.tenant_id', '=', tenantId)
     .where('c.sha256', '=', sha256)
     .where('c.scope', '=', scope)

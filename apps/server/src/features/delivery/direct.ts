@@ -34,6 +34,7 @@ function presign(
   const { disposition, headers } = safelyNamed({ name, charset, mediaType }, asked)
   return store.presignGet(found.key as string, {
     ...call,
+    ...(found.isolation !== null && { within: found.isolation }),
     expiresInSeconds,
     contentDisposition: disposition,
     contentType: headers['Content-Type'] as string,

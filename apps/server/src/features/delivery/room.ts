@@ -149,7 +149,7 @@ async function smallContent({ found, keys }: Source, base64: string, range: Byte
 
 async function openCopy(
   source: Source,
-  found: Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'envelope'>,
+  found: Pick<Placed, 'copy_id' | 'store_id' | 'key' | 'isolation' | 'envelope'>,
   range: ByteRange | undefined,
   signal: AbortSignal,
 ): Promise<Readable> {
@@ -160,6 +160,7 @@ async function openCopy(
     tenantId: source.tenantId,
     requestId: source.requestId,
     context: found.copy_id as string,
+    ...(found.isolation !== null && { within: found.isolation }),
     ...(range && { range }),
     ...(found.envelope && { envelope: found.envelope }),
     ...(source.keys && { keys: source.keys }),

@@ -21,6 +21,7 @@ interface Wanted {
   scope: string
   store_id: string
   key: string
+  isolation: string | null
   envelope: Buffer | null
   encrypted: boolean
   away: boolean
@@ -83,7 +84,7 @@ async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wa
   )
   if (claimed.numAffectedRows !== 1n) return undefined
   const { rows } = await sql<Wanted>`
-    select c.id, c.sha256, c.scope, c.store_id, c.key, c.envelope, c.encrypted, c.away, c.wanted_in, o.second_store_id, o.slug,
+    select c.id, c.sha256, c.scope, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, c.away, c.wanted_in, o.second_store_id, o.slug,
       v.size_bytes, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
       c.asset_id is null and exists (select from copy t where t.tenant_id = c.tenant_id and t.sha256 = c.sha256
         and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null) as is_there
@@ -131,6 +132,7 @@ async function copyAcross(
     ...call,
     tenantId,
     context: wanted.id,
+    ...(wanted.isolation !== null && { within: wanted.isolation }),
     ...(wanted.envelope && { envelope: wanted.envelope }),
     ...(keys && { keys }),
   })

@@ -29,7 +29,9 @@ export function isPassing(code: string): boolean {
   return PASSING.has(code)
 }
 
-/** How often a fault of ours is tried again. */
+/** A fault of ours, or an object that was put in the place of the one that was being read. */
+const FAULTS: ReadonlySet<string> = new Set(['internal.error', 'content.missing'])
+/** How often such a one is tried again. */
 const MAX_FAULTS = 8
 
 export type Finished = 'done' | 'failed' | 'later' | 'notDue'
@@ -74,7 +76,7 @@ function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: Problem
   const translated = storeProblem(error)
   const problem = translated instanceof Problem ? translated : new Problem('internal.error')
   const passing = isPassing(problem.code) && staged.expires_at.getTime() > Date.now()
-  const fault = problem.code === 'internal.error' && staged.attempts < MAX_FAULTS
+  const fault = FAULTS.has(problem.code) && staged.attempts < MAX_FAULTS
   if (!passing && !fault) return { failed: problemAnswer(problem, toId('upload', staged.id)).body }
   return { againAfterSeconds: Math.min(MAX_BACKOFF_SECONDS, 2 ** staged.attempts) * (0.5 + Math.random()) }
 }
@@ -146,6 +148,7 @@ function partsSource(uploads: Uploads, staged: rows.StagedUpload): Source {
       const { body } = await storeOf(uploads, part.store_id).get(part.key, {
         tenantId,
         context: part.copy_id,
+        within: withinOf(staged.prefix),
         ...(part.envelope && { keys, envelope: part.envelope }),
       })
       let sizeBytes = 0

@@ -282,4 +282,5 @@ export async function setReserved(db: Db, tenantId: string, id: string, reserved
 export async function markCompleting(db: Db, tenantId: string, id: string): Promise<void> {
   await sql`update staged_upload set state = 'completing', due_at = now()
     where tenant_id = ${tenantId} and id = ${id} and state = 'open'`.execute(db)
+  await sql`select api.hold_staged(${id})`.execute(db)
 }

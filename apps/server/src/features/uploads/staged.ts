@@ -82,7 +82,7 @@ async function completeStaged(
     throw new Problem('upload.notOpen', { state: locked.state })
   }
   if (locked.state !== 'open') return shownStaged(locked, [])
-  await rows.updateStaged(context.db, context.tenantId, locked.id, { state: 'completing', due_at: context.now })
+  await rows.markCompleting(context.db, context.tenantId, locked.id)
   return shownStaged({ ...locked, state: 'completing' }, [])
 }
 

@@ -35,6 +35,7 @@ export interface CopyIntent {
   placementId: string
   storeId: string
   key: string
+  within: string
   encrypted: boolean
 }
 
@@ -49,6 +50,7 @@ export function insertCopy(db: Db, intent: CopyIntent, until: Date): Promise<unk
       placement_id: intent.placementId,
       store_id: intent.storeId,
       key: intent.key,
+      isolation: intent.within,
       state: 'writing',
       encrypted: intent.encrypted,
       writable_until: until,

@@ -143,6 +143,7 @@ export interface CopyTable {
   encrypted: Generated<boolean>
   stored_bytes: number | null
   storage_class: Generated<string>
+  isolation: string | null
   epoch: Generated<number>
   writable_until: Date | null
   due_at: Date | null
