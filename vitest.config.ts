@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     globalSetup: ['apps/server/test/global-setup.ts'],
-    maxWorkers: 2,
+    // One more than the two cores that this is measured on: many tests wait, for a disk or for a time to pass.
+    maxWorkers: 3,
   },
 })

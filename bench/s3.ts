@@ -19,8 +19,6 @@ export interface Started {
 
 const SCRIPTS = join(import.meta.dirname, '../scripts/services')
 const GATEWAY_PORT = 9880
-/** What one run writes, deleted objects included: the gateway removes those hours later. */
-const GATEWAY_BYTES = 12 * 1024 ** 3
 const BARE_SCRIPT = join(import.meta.dirname, 'bare-s3-server.ts')
 
 /**
@@ -82,8 +80,6 @@ async function startGateway(directory: string, started: Started[]): Promise<stri
   const run = promisify(execFile)
   const env = { ...process.env, S3_ACCESS_KEY: S3_KEYS.accessKeyId, S3_SECRET_KEY: S3_KEYS.secretAccessKey }
   const { stdout } = await run(join(SCRIPTS, 's3-start'), [directory, String(GATEWAY_PORT)], { env })
-  const size = ['config', 'set', 'memstore_device_bytes', String(GATEWAY_BYTES)]
-  await run('ceph', ['-c', join(directory, 'ceph.conf'), 'tell', 'osd.0', ...size])
   return stdout.trim()
 }
 

@@ -3,7 +3,7 @@ import { raceNames, runRaces, twoMasterKeys } from '../../../scripts/campaigns/r
 import { masterKeysFromValue } from '../src/providers/keys/local-keys.ts'
 import { startTestService, type TestService } from './test-service.ts'
 
-const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? 15)
+const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? 8)
 
 describe('races', () => {
   const masterKeys = twoMasterKeys()

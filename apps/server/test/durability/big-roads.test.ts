@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { ALLOWED_GROWTH_BYTES, runBigFile } from '../../../../scripts/campaigns/big-file.ts'
+import { roads } from '../../../../scripts/campaigns/big-file-roads.ts'
+import { addressOf } from '../real-services.ts'
+
+const MIB = 256
+const MEBIBYTE = 1024 * 1024
+
+test.skipIf(!addressOf('s3')).each(Object.keys(roads) as (keyof typeof roads)[])(
+  'a big file that goes by %s to an S3 store comes back byte for byte, in memory that does not grow with it',
+  { timeout: 180_000 },
+  async (road) => {
+    const figures = await runBigFile(MIB, road, 's3')
+    expect(figures).toMatchObject({ mib: MIB, road, sameHash: true, rangesRight: true })
+    expect(figures.peakGrowthMib * MEBIBYTE).toBeLessThan(ALLOWED_GROWTH_BYTES)
+  },
+)
