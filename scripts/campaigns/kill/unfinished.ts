@@ -73,6 +73,10 @@ async function show(target: Target, { id }: Unfinished): Promise<Shown | undefin
   return undefined
 }
 
+const BUSY = 423
+/** As long as a writer of a resumable upload may be silent. */
+const LEASE_MS = 15_000
+
 const sendRest: Record<Road, (target: Target, upload: Unfinished) => Promise<void>> = {
   'single-put': async (target, upload) => {
     const { url, headers } = upload.request as { url: string; headers: Record<string, string> }
@@ -115,7 +119,14 @@ const sendRest: Record<Road, (target: Target, upload: Unfinished) => Promise<voi
       const piece = bytes.subarray(offset, offset + 1 + Math.floor(Math.random() * MOST_OF_A_PIECE))
       const type = 'application/offset+octet-stream'
       const headers = { ...TUS, 'upload-offset': String(offset), 'content-type': type }
-      const answer = await expectOk(ask(target, 'PATCH', path, { headers, bytes: piece }))
+      const sent = await ask(target, 'PATCH', path, { headers, bytes: piece })
+      if (sent.status === BUSY) {
+        // The lease of a request that a kill has ended is not over yet.
+        await sent.arrayBuffer()
+        await new Promise((resolve) => setTimeout(resolve, LEASE_MS / 5))
+        continue
+      }
+      const answer = await expectOk(sent)
       await answer.arrayBuffer()
       offset = Number(answer.headers.get('upload-offset'))
     }
