@@ -155,7 +155,7 @@ describe.skipIf(!endpoint || foreign)('with redirects, a store that signs', asyn
 })
 
 describe.skipIf(foreign)('with redirects, a store that signs nothing', async () => {
-  const served = await serve({ STOWAGE_REDIRECTS: 'on', STOWAGE_SMALL_OBJECT_BYTES: '100' })
+  const served = await serve({ STOWAGE_STORE: 'local', STOWAGE_REDIRECTS: 'on', STOWAGE_SMALL_OBJECT_BYTES: '100' })
   const { owner } = await openOrganization(served)
 
   test('sends the bytes, encrypted ones and those in the database too', async () => {
