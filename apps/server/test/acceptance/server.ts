@@ -18,6 +18,8 @@ export interface Served {
 }
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
+/** A first start makes a database, on a machine that may have much else to do. */
+const READY_WITHIN_MS = 50_000
 const OWN_KEY = 'acceptance-platform-key-0123456789'
 
 /**
@@ -61,7 +63,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     if (server.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output}`)
     const ready = await fetch(`${origin}/readyz`).catch(() => undefined)
     return ready?.ok
-  })
+  }, READY_WITHIN_MS)
   return { url: origin, key: OWN_KEY, own: true }
 }
 
