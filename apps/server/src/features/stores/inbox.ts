@@ -2,6 +2,7 @@ import type { ProblemCode } from '@stowage/contract'
 import { sql } from 'kysely'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
+import { backoffSeconds } from '../../platform/backoff.ts'
 import { type Db, send } from '../../platform/database/connect.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { type StoredInfo, StoreError } from '../../providers/stores/port.ts'
@@ -12,7 +13,6 @@ import type { StoreEvents } from './room.ts'
 import * as rows from './stores.sql.ts'
 
 const LEASE_SECONDS = 60
-const MAX_BACKOFF_SECONDS = 300
 /** How often a fault of ours is tried again. */
 const MAX_FAULTS = 8
 const TAKEN_ANEW = 'SW002'
@@ -39,7 +39,7 @@ export async function takeFromInbox(events: StoreEvents, place: rows.Place): Pro
     const read = await ingest(events, row)
     return read === undefined || (await removeIngested(events, { ...row, ...read }))
   } catch (error) {
-    const seconds = Math.min(MAX_BACKOFF_SECONDS, 2 ** row.failures) * (0.5 + Math.random())
+    const seconds = backoffSeconds(row.failures)
     events.log.warn({ err: error, store: row.store_id, key: row.key }, 'an object in the inbox has to wait')
     await inTenant(place.tenantId, (db) => rows.putOffInbox(db, row, seconds, row.failures + 1))
     return false

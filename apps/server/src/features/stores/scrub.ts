@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { backoffSeconds } from '../../platform/backoff.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import { StoreError } from '../../providers/stores/port.ts'
 import { storeOf } from '../uploads/room.ts'
@@ -7,7 +8,6 @@ import type { StoreEvents } from './room.ts'
 import * as rows from './stores.sql.ts'
 
 const LEASE_SECONDS = 60
-const MAX_BACKOFF_SECONDS = 300
 
 type Finding = 'intact' | 'damaged' | 'missing' | 'released'
 
@@ -30,7 +30,7 @@ export async function scrubIncident(events: StoreEvents, tenantId: string, incid
   try {
     return await settle(events, incident, await findingOf(events, incident))
   } catch (error) {
-    const seconds = Math.min(MAX_BACKOFF_SECONDS, 2 ** incident.attempts) * (0.5 + Math.random())
+    const seconds = backoffSeconds(incident.attempts)
     events.log.warn({ err: error, incident: incidentId }, 'a copy could not be read again now')
     await inTenant(tenantId, (db) => rows.putOffScrub(db, incident, seconds))
     return false

@@ -1,4 +1,3 @@
-import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -7,14 +6,12 @@ import { storeProblem } from '../../platform/store-problem.ts'
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { scopeOf } from './placing.ts'
-import { commitVersion, ownerName, type Plan, planUpload, termsAhead } from './plan.ts'
+import { commitVersion, keyFactsOf, type Plan, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { fallbackOf, makeTarget, placeOf, type Target } from './target.ts'
 import { type StoredContent, storeBytes, type Transfer } from './transfer.ts'
-import { acceptedType } from './uploads.rules.ts'
+import { acceptedType, ZIP } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
-
-const ZIP = 'application/zip'
 
 /** What the first transaction has settled and recorded. */
 interface Intended extends Transfer {
@@ -93,17 +90,7 @@ async function intend(
   const scope = scopeOf(options.layout, plan.owner.id)
   const assetId = input.assetId === undefined ? newUuid() : toUuid(input.assetId)
   const n = await versionNumber(uploads, context, plan, assetId)
-  const facts = {
-    organizationSlug: context.principal.organizationSlug,
-    assetType: plan.assetType,
-    owner: ownerName(plan.owner),
-    assetId,
-    copyId: newUuid(),
-    n: n ?? 1,
-    name: plan.name,
-    extension: extensionOf(plan.name),
-    createdAt: context.now,
-  }
+  const facts = keyFactsOf(context, plan, assetId, n ?? 1)
   const instead = uploads.isUp(plan.storeId) ? undefined : fallbackOf(uploads, plan.storeId)
   const place = placeOf(options.layout, instead ?? plan.storeId, scope, facts, instead !== undefined)
   const target = await makeTarget(uploads, context.db, context.tenantId, place)

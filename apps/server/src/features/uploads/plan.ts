@@ -1,3 +1,4 @@
+import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toId } from '../../domain/id.ts'
 import { principalKind, rankOf } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -18,6 +19,7 @@ import {
   updateAsset,
 } from '../assets/room.ts'
 import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tenants/room.ts'
+import type { KeyFacts } from './placing.ts'
 import type { Fields, StagedSource, UploadRequest, UploadsOptions } from './room.ts'
 import { type ContentFacts, nameOf, type Owner, ownerOf, sizeLimit } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
@@ -75,6 +77,21 @@ export async function planUpload(
     storeId: terms.store_id ?? options.storeId,
     secondStoreId: terms.second_store_id ?? options.secondStoreId,
     existing,
+  }
+}
+
+/** What the key of a new copy is made of. */
+export function keyFactsOf(context: Context, plan: Plan, assetId: string, n: number): KeyFacts {
+  return {
+    organizationSlug: context.principal.organizationSlug,
+    assetType: plan.assetType,
+    owner: ownerName(plan.owner),
+    assetId,
+    copyId: newUuid(),
+    n,
+    name: plan.name,
+    extension: extensionOf(plan.name),
+    createdAt: context.now,
   }
 }
 

@@ -1,15 +1,16 @@
+import type { Readable } from 'node:stream'
 import { sql } from 'kysely'
 import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid } from '../../domain/id.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import { isUniqueViolation } from '../../platform/database/transaction.ts'
 import { type PutReceipt, StoreError } from '../../providers/stores/port.ts'
-import { type Tally, tallied } from './body.ts'
+import type { Tally } from './body.ts'
 import type { KeyFacts } from './placing.ts'
 import { ownerName } from './plan.ts'
 import type { Uploads } from './room.ts'
-import { copyOptions, makeTarget, placeOf, storeOf, type Target } from './target.ts'
-import { beat, watchProgress } from './transfer.ts'
+import { makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import { beat, putThrough } from './transfer.ts'
 import type { Owner } from './uploads.rules.ts'
 import { insertCopy } from './uploads.sql.ts'
 
@@ -121,36 +122,33 @@ async function copyAcross(
   wanted: Wanted,
   target: Target,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
-  const { tenantId } = target
   const abort = new AbortController()
   const stopBeating = beat(uploads, target, abort)
-  const call = { signal: abort.signal }
+  let body: Readable | undefined
+  try {
+    body = await openSource(uploads, target.tenantId, wanted, abort.signal)
+    const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
+    const options = { sizeBytes: wanted.size_bytes, ...(target.metadata && { metadata: target.metadata }) }
+    return await putThrough(uploads, target, source, Number.POSITIVE_INFINITY, options, abort)
+  } finally {
+    stopBeating()
+    body?.destroy()
+  }
+}
+
+async function openSource(uploads: Uploads, tenantId: string, wanted: Wanted, signal: AbortSignal): Promise<Readable> {
   const keys = wanted.encrypted
     ? await uploads.platform.inTenant(tenantId, (db) => uploads.scopeKeys.wrapperOf(db, tenantId, wanted.scope))
     : undefined
   const { body } = await storeOf(uploads, wanted.store_id).get(wanted.key, {
-    ...call,
+    signal,
     tenantId,
     context: wanted.id,
     ...(wanted.isolation !== null && { within: wanted.isolation }),
     ...(wanted.envelope && { envelope: wanted.envelope }),
     ...(keys && { keys }),
   })
-  const source = { head: Buffer.alloc(0), rest: (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]() }
-  const { stream, tally } = tallied(source, Number.POSITIVE_INFINITY)
-  const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
-  try {
-    const receipt = await storeOf(uploads, target.storeId).put(target.key, stream, {
-      ...copyOptions(target, call),
-      sizeBytes: wanted.size_bytes,
-      ...(target.metadata && { metadata: target.metadata }),
-    })
-    return { receipt, tally }
-  } finally {
-    stopWatching()
-    stopBeating()
-    body.destroy()
-  }
+  return body
 }
 
 async function place(

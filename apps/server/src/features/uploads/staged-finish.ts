@@ -3,6 +3,7 @@ import type { ProblemBody } from '@stowage/contract'
 import type { Logger } from 'pino'
 import { newUuid, toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
+import { backoffSeconds } from '../../platform/backoff.ts'
 import type { Call } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { StoreError } from '../../providers/stores/port.ts'
@@ -14,7 +15,6 @@ import { storeOf } from './target.ts'
 import { finishStaged as endStaged } from './uploads.sql.ts'
 
 const LEASE_SECONDS = 60
-const MAX_BACKOFF_SECONDS = 300
 /** What passes by itself: tried again until the upload expires. */
 const PASSING: ReadonlySet<string> = new Set([
   'store.unavailable',
@@ -78,7 +78,7 @@ function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: Problem
   const passing = isPassing(problem.code) && staged.expires_at.getTime() > Date.now()
   const fault = FAULTS.has(problem.code) && staged.attempts < MAX_FAULTS
   if (!passing && !fault) return { failed: problemAnswer(problem, toId('upload', staged.id)).body }
-  return { againAfterSeconds: Math.min(MAX_BACKOFF_SECONDS, 2 ** staged.attempts) * (0.5 + Math.random()) }
+  return { againAfterSeconds: backoffSeconds(staged.attempts) }
 }
 
 async function requestFor(uploads: Uploads, staged: rows.StagedUpload, log: Logger): Promise<UploadRequest> {

@@ -4,13 +4,13 @@ import { Problem } from '../../domain/problem.ts'
 import { type Call, type Context, invoke } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { PutReceipt } from '../../providers/stores/port.ts'
-import { steady, type Tally, tallied } from './body.ts'
+import { steady, type Tally } from './body.ts'
 import { withinOf } from './placing.ts'
 import type { Uploads } from './room.ts'
 import { partSize } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
-import { copyOptions, fallbackOf, makeTarget, storeOf, type Target } from './target.ts'
-import { beat, watchProgress } from './transfer.ts'
+import { fallbackOf, makeTarget, type Target } from './target.ts'
+import { beat, putThrough } from './transfer.ts'
 import { insertCopy } from './uploads.sql.ts'
 
 type Operation = 'uploads.put' | 'uploads.post' | 'uploads.putPart'
@@ -127,16 +127,11 @@ export async function storePart(
   abort: AbortController = new AbortController(),
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
   const stopBeating = beat(uploads, target, abort)
-  const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
-  const { stream, tally } = tallied(source, limitBytes)
-  const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
   try {
-    const call = { requestId, signal: abort.signal }
-    const receipt = await storeOf(uploads, target.storeId).put(target.key, stream, copyOptions(target, call))
-    return { receipt, tally }
+    const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
+    return await putThrough(uploads, target, source, limitBytes, { requestId }, abort)
   } finally {
     stopBeating()
-    stopWatching()
   }
 }
 

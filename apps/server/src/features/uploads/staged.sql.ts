@@ -60,18 +60,9 @@ export async function updateStaged(
   db: Db,
   tenantId: string,
   id: string,
-  changes: Partial<Pick<StagedUpload, 'state' | 'reference' | 'size_bytes' | 'writer' | 'writer_until' | 'due_at'>> & {
-    problem?: unknown
-  },
+  changes: Partial<Pick<StagedUpload, 'reference' | 'size_bytes'>>,
 ): Promise<void> {
-  const { problem, ...columns } = changes
-  const said = problem === undefined ? {} : { problem: JSON.stringify(problem) }
-  await db
-    .updateTable('staged_upload')
-    .set({ ...columns, ...said } as never)
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', id)
-    .execute()
+  await db.updateTable('staged_upload').set(changes).where('tenant_id', '=', tenantId).where('id', '=', id).execute()
 }
 
 export async function findParts(db: Db, tenantId: string, uploadId: string): Promise<StagedPart[]> {

@@ -1,5 +1,4 @@
 import type { Output, Parsed } from '@stowage/contract'
-import { extensionOf } from '../../domain/asset-name.ts'
 import { newUuid, toId, toUuid } from '../../domain/id.ts'
 import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -15,7 +14,7 @@ import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { findAsset, reserve, showAsset } from '../assets/room.ts'
 import { CONTENT, prefixFor, STAGING, scopeOf } from './placing.ts'
-import { ownerName, planUpload, termsAhead } from './plan.ts'
+import { keyFactsOf, planUpload, termsAhead } from './plan.ts'
 import type { Fields, Uploads } from './room.ts'
 import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
@@ -142,17 +141,7 @@ export async function beginStaged(
   if (!(await reserve(db, sizeBytes ?? 0, plan.existing ? 0 : 1))) throw new Problem('quota.exceeded')
   const uploadId = newUuid()
   const scope = scopeOf(uploads.options.layout, plan.owner.id)
-  const facts = {
-    organizationSlug: principal.organizationSlug,
-    assetType: plan.assetType,
-    owner: ownerName(plan.owner),
-    assetId: uploadId,
-    copyId: newUuid(),
-    n: 1,
-    name: plan.name,
-    extension: extensionOf(plan.name),
-    createdAt: context.now,
-  }
+  const facts = keyFactsOf(context, plan, uploadId, 1)
   const within = prefixFor(uploads.options.layout, facts)
   const prefix = `${STAGING}${within}${toId('upload', uploadId)}/`
   const expiresAt = new Date(context.now.getTime() + expiresInSeconds * 1000)

@@ -51,7 +51,7 @@ export async function makeTarget(uploads: Uploads, db: Db, tenantId: string, pla
 }
 
 /** What every call on a copy's bytes says of it. */
-export function copyOptions(target: Target, call: CallOptions) {
+export function copyOptions<Call extends CallOptions>(target: Target, call: Call) {
   const { copyId, tenantId, within, keys } = target
   return { ...call, context: copyId, tenantId, within, ...(keys && { keys }) }
 }

@@ -1,16 +1,21 @@
 import { newUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
-import { type CallOptions, type ObjectStore, type PutReceipt, StoreError } from '../../providers/stores/port.ts'
+import {
+  type CallOptions,
+  type ObjectStore,
+  type PutOptions,
+  type PutReceipt,
+  StoreError,
+} from '../../providers/stores/port.ts'
 import { type Opened, sourceOf, type Tally, tallied } from './body.ts'
 import { replayable } from './body-replay.ts'
 import type { KeyFacts } from './placing.ts'
 import type { UploadRequest, Uploads } from './room.ts'
 import { copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
-import type { ContentFacts } from './uploads.rules.ts'
+import { type ContentFacts, ZIP } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
 const TAIL_BYTES = 128 * 1024
-const ZIP = 'application/zip'
 /** How much of a body is kept for a second store, should the first one fail. */
 const REPLAY_BYTES = 8 * 1024 * 1024
 const OUTAGES: ReadonlySet<string> = new Set(['unavailable', 'throttled', 'full', 'denied', 'noCredentials'])
@@ -93,7 +98,7 @@ async function storeIn(
     if (stagedKey !== undefined) request.body.destroy()
     const { receipt, tally } =
       stagedKey === undefined
-        ? await putSource(uploads, store, source, request.sizeBytes, transfer, call, abort)
+        ? await putThrough(uploads, target, source, transfer.limitBytes, putOptions(request, transfer), abort)
         : await copyStaged(store, stagedKey, opened, request.sizeBytes as number, transfer, call)
     if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
     const reader = storeReader(store, target, receipt, tally.sizeBytes, call)
@@ -112,28 +117,28 @@ function stagedThere(request: UploadRequest, target: Target, store: ObjectStore)
   return copies && request.sizeBytes !== undefined ? staged.key : undefined
 }
 
-async function putSource(
+/** Streams bytes once through limit and hash into their copy, in memory that does not grow with them. */
+export async function putThrough(
   uploads: Uploads,
-  store: ObjectStore,
+  target: Target,
   source: Source,
-  sizeBytes: number | undefined,
-  transfer: Transfer,
-  call: CallOptions,
+  limitBytes: number,
+  options: PutOptions,
   abort: AbortController,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
-  const { target, limitBytes } = transfer
   const { stream, tally } = tallied(source, limitBytes)
   const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
   try {
-    const options = {
-      ...copyOptions(target, call),
-      ...besideBytes(transfer),
-      ...(sizeBytes !== undefined && { sizeBytes }),
-    }
-    return { receipt: await store.put(target.key, stream, options), tally }
+    const call = { ...options, signal: abort.signal }
+    const receipt = await storeOf(uploads, target.storeId).put(target.key, stream, copyOptions(target, call))
+    return { receipt, tally }
   } finally {
     stopWatching()
   }
+}
+
+function putOptions({ call, sizeBytes }: UploadRequest, transfer: Transfer): PutOptions {
+  return { requestId: call.requestId, ...besideBytes(transfer), ...(sizeBytes !== undefined && { sizeBytes }) }
 }
 
 function besideBytes({ target, first }: Transfer) {
@@ -169,7 +174,7 @@ async function copyStaged(
 }
 
 /** Gives a store up that takes nothing for twice as long as a client may stand still, for which `steady` watches. */
-export function watchProgress(tally: { sizeBytes: number }, stallSeconds: number, abort: AbortController): () => void {
+function watchProgress(tally: { sizeBytes: number }, stallSeconds: number, abort: AbortController): () => void {
   let seenBytes = -1
   const timer = setInterval(() => {
     if (tally.sizeBytes === seenBytes) abort.abort(new StoreError('unavailable', 'The store stands still'))

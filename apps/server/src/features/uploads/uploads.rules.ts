@@ -4,6 +4,9 @@ import { type Principal, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { AssetTypeRules } from '../tenants/room.ts'
 
+/** An archive's true kind may only show at its end. */
+export const ZIP = 'application/zip'
+
 /** What the content turned out to be. */
 export interface ContentFacts {
   sizeBytes: number
