@@ -19,7 +19,7 @@ describe('STOWAGE_CDN', () => {
     ['not JSON', '{', /STOWAGE_CDN: must be JSON/],
     ['of no kind', { url }, /STOWAGE_CDN/],
     ['of another kind', { kind: 'akamai', url }, /kind must be one of cloudfront, hmac/],
-    ['without its URL', { kind: 'hmac' }, /STOWAGE_CDN: url/],
+    ['without its URL', { kind: 'hmac' }, /STOWAGE_CDN url:/],
     ['with a key that is none', { kind: 'cloudfront', url, keyPairId: 'K1', privateKey: '/nowhere' }, /private key/],
   ])('is refused when it is %s, and its secrets are not repeated', async (_title, cdn, message) => {
     const opening = async () => openCdn(configFor('./data', settingsOf(cdn)), log)

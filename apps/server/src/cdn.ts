@@ -1,18 +1,17 @@
 import type { Logger } from 'pino'
-import type { z } from 'zod'
 import type { Config } from './config.ts'
-import { SettingsError } from './platform/settings.ts'
+import { readMembers, SettingsError } from './platform/settings.ts'
 import type { Cdn } from './providers/cdn/port.ts'
 
 /** A network's SDK is loaded only where it is used. */
-const kinds: Record<string, (settings: unknown) => Promise<Cdn>> = {
-  cloudfront: async (settings) => {
+const kinds: Record<string, (settings: unknown, name: string) => Promise<Cdn>> = {
+  cloudfront: async (settings, name) => {
     const { cloudfrontSettings, createCloudfront } = await import('./providers/cdn/cloudfront.ts')
-    return createCloudfront(checked(cloudfrontSettings, settings))
+    return createCloudfront(readMembers(cloudfrontSettings, settings, name))
   },
-  hmac: async (settings) => {
+  hmac: async (settings, name) => {
     const { createHmacToken, hmacSettings } = await import('./providers/cdn/hmac-token.ts')
-    return createHmacToken(checked(hmacSettings, settings))
+    return createHmacToken(readMembers(hmacSettings, settings, name))
   },
 }
 
@@ -27,17 +26,12 @@ export async function openCdn(config: Config, log: Logger): Promise<Cdn | undefi
   const open = kinds[kind]
   if (!open) throw new SettingsError([`STOWAGE_CDN: kind must be one of ${Object.keys(kinds).join(', ')}`])
   try {
-    const cdn = await open(settings)
+    const cdn = await open(settings, 'STOWAGE_CDN')
     const { purge, tags } = cdn.capabilities
     if (!purge && !tags) log.warn('the CDN cannot be purged: what it has kept stays readable until it expires there')
     return cdn
   } catch (error) {
+    if (error instanceof SettingsError) throw error
     throw new SettingsError([`STOWAGE_CDN: ${(error as Error).message.replaceAll('\n', ' ')}`])
   }
-}
-
-function checked<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.output<Schema> {
-  const read = schema.safeParse(settings)
-  if (read.success) return read.data
-  throw new Error(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
 }

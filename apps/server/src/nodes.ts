@@ -5,11 +5,10 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { SettingsError } from './platform/settings.ts'
+import { LOCAL_STORE } from './stores.ts'
 
 const BEAT_MS = 20_000
 const GONE_AFTER_SECONDS = 90
-/** The store that lies on this machine's own disk. */
-const OWN_DISK = 'local'
 
 /**
  * Counts this process among those that serve. Several nodes that do not share a data folder cannot fall back to a disk
@@ -32,7 +31,7 @@ export async function joinNodes(
     return Number(rows[0]?.others ?? 0)
   }
   const others = await see()
-  if (others > 0 && fallbackStoreId === OWN_DISK) {
+  if (others > 0 && fallbackStoreId === LOCAL_STORE) {
     await forget(sweep, node)
     throw new SettingsError([
       `STOWAGE_FALLBACK_STORE: ${others} other node${others > 1 ? 's serve' : ' serves'} this database from another data folder and could not read what falls back to this one's disk; name a store that all of them share, such as database or a second bucket, or none`,

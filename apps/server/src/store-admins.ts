@@ -1,10 +1,8 @@
-import { join } from 'node:path'
 import type { Config } from './config.ts'
-import { SettingsError } from './platform/settings.ts'
+import { readMembers, SettingsError } from './platform/settings.ts'
 import type { StoreAdmin, WantedStore } from './providers/stores/admin.ts'
-import { openLocalStore } from './providers/stores/local.ts'
 import type { ObjectStore } from './providers/stores/port.ts'
-import { checked, configured, openKind } from './stores.ts'
+import { configured, fallbackOf, LOCAL_STORE, openKind, openLocal } from './stores.ts'
 
 /** One store as its operator sees it: without decorators, so that each failure is the store's own. */
 export interface AdministeredStore {
@@ -17,27 +15,27 @@ export interface AdministeredStore {
   close(): Promise<void>
 }
 
-const admins: Record<string, (settings: unknown) => Promise<StoreAdmin>> = {
-  s3: async (settings) => {
+const admins: Record<string, (settings: unknown, name: string) => Promise<StoreAdmin>> = {
+  s3: async (settings, name) => {
     const [{ s3Settings }, { openS3Admin }] = await Promise.all([
       import('./providers/stores/s3-settings.ts'),
       import('./providers/stores/s3-admin.ts'),
     ])
-    return openS3Admin(checked(s3Settings, settings))
+    return openS3Admin(readMembers(s3Settings, settings, name))
   },
-  gcs: async (settings) => {
+  gcs: async (settings, name) => {
     const [{ gcsSettings }, { openGcsAdmin }] = await Promise.all([
       import('./providers/stores/gcs-client.ts'),
       import('./providers/stores/gcs-admin.ts'),
     ])
-    return openGcsAdmin(checked(gcsSettings, settings))
+    return openGcsAdmin(readMembers(gcsSettings, settings, name))
   },
-  azure: async (settings) => {
+  azure: async (settings, name) => {
     const [{ azureSettings }, { openAzureAdmin }] = await Promise.all([
       import('./providers/stores/azure-client.ts'),
       import('./providers/stores/azure-admin.ts'),
     ])
-    return openAzureAdmin(checked(azureSettings, settings))
+    return openAzureAdmin(readMembers(azureSettings, settings, name))
   },
 }
 
@@ -53,27 +51,26 @@ export async function openAdministered(
 ): Promise<AdministeredStore[]> {
   const clouds = configured(config)
   const withLocal = options.local && usesLocal(config)
-  const known = [...(withLocal ? ['local'] : []), ...clouds.map(([storeId]) => storeId)]
+  const known = [...(withLocal ? [LOCAL_STORE] : []), ...clouds.map(([storeId]) => storeId)]
   if (name !== undefined && !known.includes(name)) {
     const there = known.length > 0 ? `there are ${known.join(', ')}` : 'there is none of its kind'
     throw new SettingsError([`${name}: there is no such store; ${there}`])
   }
   const opened: AdministeredStore[] = []
-  if (withLocal && (name ?? 'local') === 'local') opened.push(await openLocal(config))
+  if (withLocal && (name ?? LOCAL_STORE) === LOCAL_STORE) opened.push(await administerLocal(config))
   for (const [storeId, settings] of clouds) {
     if ((name ?? storeId) === storeId) opened.push(await openCloud(config, storeId, settings))
   }
   return opened
 }
 
-function usesLocal({ store, fallbackStore, secondStore }: Config): boolean {
-  const fallback = fallbackStore ?? (store === 'memory' ? 'none' : 'local')
-  return [store, fallback, secondStore].includes('local')
+function usesLocal(config: Config): boolean {
+  return [config.store, fallbackOf(config), config.secondStore].includes(LOCAL_STORE)
 }
 
-async function openLocal(config: Config): Promise<AdministeredStore> {
-  const store = await openLocalStore({ directory: join(config.data, 'objects') })
-  return { storeId: 'local', store, admin: undefined, close: () => store.close() }
+async function administerLocal(config: Config): Promise<AdministeredStore> {
+  const store = await openLocal(config)
+  return { storeId: LOCAL_STORE, store, admin: undefined, close: () => store.close() }
 }
 
 async function openCloud(
@@ -83,7 +80,7 @@ async function openCloud(
 ): Promise<AdministeredStore> {
   const store = await openKind(storeId, settings)
   const { kind, ...rest } = settings
-  const admin = await admins[String(kind)]?.(rest)
+  const admin = await admins[String(kind)]?.(rest, `store ${storeId}`)
   const close = async () => {
     await Promise.all([store.close(), admin?.close()])
   }

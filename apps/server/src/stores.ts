@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { type Layout, parseLayout } from './domain/key-layout.ts'
 import { LAYOUT_PRESETS } from './domain/key-layout-presets.ts'
 import { DATABASE_STORE } from './features/uploads/room.ts'
 import { fixed, send } from './platform/database/connect.ts'
 import type { Platform } from './platform/invoke.ts'
-import { SettingsError } from './platform/settings.ts'
+import { readMembers, SettingsError } from './platform/settings.ts'
 import { type BreakerState, type BreakingStore, breaking } from './providers/stores/breaking.ts'
 import { openDatabaseStore } from './providers/stores/database.ts'
 import { encrypted } from './providers/stores/encrypted.ts'
@@ -19,7 +18,8 @@ import { retrying } from './providers/stores/retrying.ts'
 
 const RETRIES = { attempts: 4, totalMs: 10_000, baseMs: 50, maxDelayMs: 2000 }
 const BREAKER = { failures: 5, openMs: 10_000 }
-const LOCAL_STORE = 'local'
+/** The store on this machine's own disk. */
+export const LOCAL_STORE = 'local'
 const BUILT_IN: ReadonlySet<string> = new Set([LOCAL_STORE, 'memory', DATABASE_STORE])
 const CREDENTIALS_WITHIN_MS = 10_000
 
@@ -33,29 +33,22 @@ export interface Stores {
 }
 
 type Observe = (observation: StoreObservation) => void
-type Open = (settings: unknown) => Promise<ObjectStore>
+type Open = (settings: unknown, name: string) => Promise<ObjectStore>
 
 /** A cloud's SDK is loaded only where its store is used. */
 const kinds: Record<string, Open> = {
-  s3: async (settings) => {
+  s3: async (settings, name) => {
     const { openS3Store, s3Settings } = await import('./providers/stores/s3.ts')
-    return openS3Store(checked(s3Settings, settings))
+    return openS3Store(readMembers(s3Settings, settings, name))
   },
-  gcs: async (settings) => {
+  gcs: async (settings, name) => {
     const { gcsSettings, openGcsStore } = await import('./providers/stores/gcs.ts')
-    return openGcsStore(checked(gcsSettings, settings))
+    return openGcsStore(readMembers(gcsSettings, settings, name))
   },
-  azure: async (settings) => {
+  azure: async (settings, name) => {
     const { azureSettings, openAzureStore } = await import('./providers/stores/azure.ts')
-    return openAzureStore(checked(azureSettings, settings))
+    return openAzureStore(readMembers(azureSettings, settings, name))
   },
-}
-
-/** @throws SettingsError naming each setting that is wrong */
-export function checked<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.output<Schema> {
-  const read = schema.safeParse(settings)
-  if (read.success) return read.data
-  throw new SettingsError(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
 }
 
 /**
@@ -71,7 +64,7 @@ export async function openStores(
   log: Logger,
 ): Promise<Stores> {
   const plain = new Map<string, ObjectStore>([
-    [LOCAL_STORE, await openLocalStore({ directory: join(config.data, 'objects') })],
+    [LOCAL_STORE, await openLocal(config)],
     [DATABASE_STORE, databaseStore(inTenant)],
     ...(config.store === 'memory' ? [['memory', createMemoryStore()] as const] : []),
   ])
@@ -130,8 +123,9 @@ export async function openKind(storeId: string, { kind, ...settings }: Record<st
   if (!open)
     throw new SettingsError([`STOWAGE_STORES ${storeId}: kind must be one of ${Object.keys(kinds).join(', ')}`])
   try {
-    return await open(settings)
+    return await open(settings, `store ${storeId}`)
   } catch (error) {
+    if (error instanceof SettingsError) throw error
     throw new SettingsError([`store ${storeId}: ${(error as Error).message.replaceAll('\n', ' ')}`])
   }
 }
@@ -153,9 +147,14 @@ function requireKnown(
   ])
 }
 
-function fallbackOf(config: Config): string | undefined {
+/** Where files go while the store for new ones is down; undefined for nowhere else. */
+export function fallbackOf(config: Config): string | undefined {
   const storeId = config.fallbackStore ?? (config.store === 'memory' ? 'none' : LOCAL_STORE)
   return storeId === 'none' || storeId === config.store ? undefined : storeId
+}
+
+export async function openLocal(config: Config): Promise<ObjectStore> {
+  return openLocalStore({ directory: join(config.data, 'objects') })
 }
 
 function databaseStore(inTenant: Platform['inTenant']): ObjectStore {

@@ -2,6 +2,7 @@ import type { Config } from './config.ts'
 import { adviceFor } from './providers/stores/advice.ts'
 import { verifyStore } from './providers/stores/examination.ts'
 import { openAdministered } from './store-admins.ts'
+import { configured, LOCAL_STORE } from './stores.ts'
 
 /** What an operator should read when the service starts. */
 export interface StartNotice {
@@ -17,10 +18,11 @@ export interface StartNotice {
  */
 export async function verifyAtStart(config: Config): Promise<StartNotice[]> {
   const storeId = config.store
-  const opened = await openAdministered(config, undefined, { local: true })
-  const subject = opened.find((each) => each.storeId === storeId)
+  const outside = storeId === LOCAL_STORE || configured(config).some(([name]) => name === storeId)
+  if (!outside) return []
+  const [subject] = await openAdministered(config, storeId, { local: true })
+  if (!subject) return []
   try {
-    if (!subject) return []
     const { problems, excess } = await verifyStore(subject)
     const notices = problems.map(({ diagnosis, detail }): StartNotice => {
       const { problem, next } = adviceFor(diagnosis, storeId)
@@ -30,6 +32,6 @@ export async function verifyAtStart(config: Config): Promise<StartNotice[]> {
     const words = `The credentials may do more than is needed: ${excess.rights.join(', ')}. \`stowage-server iam ${storeId}\` prints what is enough.`
     return [...notices, { storeId, level: 'excess', words }]
   } finally {
-    await Promise.all(opened.map((each) => each.close()))
+    await subject.close()
   }
 }

@@ -2,7 +2,7 @@ import { getOperation, type Operation, type OperationName, type Output, type Par
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { toUuid } from '../domain/id.ts'
+import { newUuid, toId, toUuid } from '../domain/id.ts'
 import { type Principal, permits } from '../domain/principal.ts'
 import { Problem, problemOf, Refusal } from '../domain/problem.ts'
 import type { Cdn } from '../providers/cdn/port.ts'
@@ -75,6 +75,12 @@ export interface Call {
   log: Logger
   ifMatch?: string | undefined
   idempotencyKey?: string | undefined
+}
+
+/** A call that nobody made over a door: the service carries out what was asked of it earlier. */
+export function ownCall<Input>(credential: Credential, input: Input, log: Logger): Call & { input: Input } {
+  const requestId = toId('request', newUuid())
+  return { credential, input, requestId, origin: 'http://localhost', ip: null, userAgent: null, log }
 }
 
 export interface Platform {

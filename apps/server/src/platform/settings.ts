@@ -23,6 +23,17 @@ export class SettingsError extends Error {
   }
 }
 
+/** @throws SettingsError naming each member that is wrong, behind the `name` of what they are members of */
+export function readMembers<Schema extends z.ZodType>(
+  schema: Schema,
+  members: unknown,
+  name: string,
+): z.output<Schema> {
+  const read = schema.safeParse(members)
+  if (read.success) return read.data
+  throw new SettingsError(read.error.issues.map(({ path, message }) => `${name} ${path.join('.')}: ${message}`))
+}
+
 /**
  * Reads every setting from the environment, once.
  *

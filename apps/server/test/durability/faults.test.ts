@@ -7,14 +7,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type App, createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { startHttp } from '../../src/doors/http/server.ts'
-import { runJobs } from '../../src/doors/worker/run-jobs.ts'
 import { type Foundation, layFoundation } from '../../src/foundation.ts'
-import { type FsckReport, inspect } from '../../src/fsck.ts'
-import { withClient } from '../../src/platform/database/client.ts'
-import { createScopeKeyring } from '../../src/platform/scope-keys.ts'
 import { encrypted } from '../../src/providers/stores/encrypted.ts'
 import { openLocalStore } from '../../src/providers/stores/local.ts'
 import { retrying } from '../../src/providers/stores/retrying.ts'
+import { look, runEverything } from '../at-rest.ts'
 import { createFaultyDisk, type FaultyDisk, systemError } from '../faulty-disk.ts'
 import { type FaultPlan, faultyStore } from '../faulty-store.ts'
 
@@ -83,23 +80,6 @@ async function readBack(id: string): Promise<string> {
     .digest('hex')
 }
 
-async function look(): Promise<FsckReport> {
-  const scopeKeys = createScopeKeyring(app.pools.system, foundation.masterKeys)
-  return withClient(foundation.owner, (owner) =>
-    inspect(owner, app.pools.system, app.stores, scopeKeys, { quick: false }),
-  )
-}
-
-/** As if every lease were over. */
-async function reapEverything(): Promise<void> {
-  await withClient(foundation.owner, (owner) =>
-    owner.query(
-      `update stowage.copy set due_at = now(), writable_until = now() where state in ('writing', 'releasing')`,
-    ),
-  )
-  await runJobs(app.worker)
-}
-
 const refuse = (code: string) => () => {
   throw systemError(code)
 }
@@ -118,15 +98,21 @@ describe('an upload that the disk fails', () => {
   ] as const)(
     'because it %s (%s: %s) is refused, makes no version and leaves a copy that the reaper finds',
     async (_, call, code, status, problem) => {
-      const before = await look()
+      const before = await look({ app, foundation })
       disk.before[call] = refuse(code)
       const answer = await upload(newText())
       expect(answer).toMatchObject({ status, code: problem })
       disk.before = {}
-      const after = await look()
+      const after = await look({ app, foundation })
       expect(after).toMatchObject({ versions: before.versions, pending: 1, missing: [], damaged: [], stray: [] })
-      await reapEverything()
-      expect(await look()).toMatchObject({ versions: before.versions, pending: 0, missing: [], damaged: [], stray: [] })
+      await runEverything({ app, foundation })
+      expect(await look({ app, foundation })).toMatchObject({
+        versions: before.versions,
+        pending: 0,
+        missing: [],
+        damaged: [],
+        stray: [],
+      })
     },
   )
 
@@ -142,11 +128,11 @@ describe('an upload that the disk fails', () => {
     disk.before.link = refuse('EIO')
     await upload(newText())
     disk.before = { unlink: refuse('EIO') }
-    await reapEverything()
-    expect(await look()).toMatchObject({ pending: 1, stray: [] })
+    await runEverything({ app, foundation })
+    expect(await look({ app, foundation })).toMatchObject({ pending: 1, stray: [] })
     disk.before = {}
-    await reapEverything()
-    expect(await look()).toMatchObject({ pending: 0, stray: [] })
+    await runEverything({ app, foundation })
+    expect(await look({ app, foundation })).toMatchObject({ pending: 0, stray: [] })
   })
 
   test('can be sent again under the same Idempotency-Key', async () => {
@@ -156,7 +142,7 @@ describe('an upload that the disk fails', () => {
     expect(await upload(text, key)).toMatchObject({ status: 503 })
     disk.before = {}
     expect(await upload(text, key)).toMatchObject({ status: 201 })
-    await reapEverything()
+    await runEverything({ app, foundation })
   })
 })
 
@@ -172,13 +158,25 @@ describe('an upload that the store fails', () => {
   ] as const)(
     'because it %s is refused, makes no version and leaves nothing once the reaper has come',
     async (_, fault, status, problem) => {
-      const before = await look()
+      const before = await look({ app, foundation })
       plan.put = fault
       expect(await upload(newText())).toMatchObject({ status, code: problem })
       delete plan.put
-      expect(await look()).toMatchObject({ versions: before.versions, pending: 1, missing: [], damaged: [], stray: [] })
-      await reapEverything()
-      expect(await look()).toMatchObject({ versions: before.versions, pending: 0, missing: [], damaged: [], stray: [] })
+      expect(await look({ app, foundation })).toMatchObject({
+        versions: before.versions,
+        pending: 1,
+        missing: [],
+        damaged: [],
+        stray: [],
+      })
+      await runEverything({ app, foundation })
+      expect(await look({ app, foundation })).toMatchObject({
+        versions: before.versions,
+        pending: 0,
+        missing: [],
+        damaged: [],
+        stray: [],
+      })
     },
   )
 })

@@ -151,8 +151,8 @@ export const uploadProblems: ProblemCode[] = [
   'idempotency.inFlight',
 ]
 
-const assetId = id('asset')
-const ofAsset = (input: { assetId: string }) => [input.assetId]
+export const assetId = id('asset')
+export const ofAsset = (input: { assetId: string }) => [input.assetId]
 export const versionNumber = z.coerce.number().int().min(1).max(2_147_483_647)
 
 const filters = {

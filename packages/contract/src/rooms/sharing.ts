@@ -1,11 +1,7 @@
 import { z } from 'zod'
 import { timestamp } from '../fields.ts'
-import { id } from '../ids.ts'
 import { operation } from '../operation.ts'
-import { versionNumber } from './assets.ts'
-
-const assetId = id('asset')
-const ofAsset = (input: { assetId: string }) => [input.assetId]
+import { assetId, ofAsset, versionNumber } from './assets.ts'
 
 export const sharingOperations = {
   'signedUrls.create': operation({

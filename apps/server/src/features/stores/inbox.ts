@@ -1,9 +1,9 @@
 import type { ProblemCode } from '@stowage/contract'
 import { sql } from 'kysely'
-import { newUuid, toId } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
 import { backoffSeconds } from '../../platform/backoff.ts'
 import { type Db, send } from '../../platform/database/connect.ts'
+import { ownCall } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { type StoredInfo, StoreError } from '../../providers/stores/port.ts'
 import { isPassing, receiveUpload, storeOf, type UploadRequest } from '../uploads/room.ts'
@@ -74,15 +74,11 @@ async function ingest(events: StoreEvents, row: rows.EventRow): Promise<Read | u
 async function receive(events: StoreEvents, row: rows.EventRow, place: InboxPlace, info: StoredInfo): Promise<void> {
   const { body, sizeBytes } = await storeOf(events.uploads, row.store_id).get(row.key)
   const request: UploadRequest = {
-    call: {
-      credential: { kind: 'inbox', tenantId: row.tenant_id },
-      input: { name: place.name, ...(place.folder !== undefined && { folder: place.folder }) },
-      requestId: toId('request', newUuid()),
-      origin: 'http://localhost',
-      ip: null,
-      userAgent: null,
-      log: events.log,
-    },
+    call: ownCall(
+      { kind: 'inbox', tenantId: row.tenant_id },
+      { name: place.name, ...(place.folder !== undefined && { folder: place.folder }) },
+      events.log,
+    ),
     operation: 'assets.create',
     body,
     declaredType: undefined,

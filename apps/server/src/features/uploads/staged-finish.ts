@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import type { ProblemBody } from '@stowage/contract'
 import type { Logger } from 'pino'
-import { newUuid, toId } from '../../domain/id.ts'
+import { toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
 import { backoffSeconds } from '../../platform/backoff.ts'
-import type { Call } from '../../platform/invoke.ts'
+import { type Call, ownCall } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { StoreError } from '../../providers/stores/port.ts'
 import { CONTENT, withinOf } from './placing.ts'
@@ -83,18 +83,9 @@ function outcomeOf(error: unknown, staged: rows.StagedUpload): { failed: Problem
 
 async function requestFor(uploads: Uploads, staged: rows.StagedUpload, log: Logger): Promise<UploadRequest> {
   const source = staged.copy_id === null ? partsSource(uploads, staged) : await objectSource(uploads, staged)
-  const fields = staged.fields as Record<string, unknown>
-  const call: UploadRequest['call'] = {
-    credential: { kind: 'upload', tenantId: staged.tenant_id, uploadId: staged.id },
-    input: fields,
-    requestId: toId('request', newUuid()),
-    origin: 'http://localhost',
-    ip: null,
-    userAgent: null,
-    log: log as Call['log'],
-  }
+  const credential = { kind: 'upload', tenantId: staged.tenant_id, uploadId: staged.id } as const
   return {
-    call,
+    call: ownCall(credential, staged.fields as Record<string, unknown>, log as Call['log']),
     operation: staged.asset_id === null ? 'assets.create' : 'versions.create',
     body: source.body,
     declaredType: staged.media_type ?? undefined,

@@ -1,11 +1,11 @@
+import { MAX_PARTS } from '../../providers/stores/port.ts'
+
 /** How the bytes of a staged upload arrive. */
 export type Strategy = 'single-put' | 'post-policy' | 'multipart' | 'resumable'
 
 const MIB = 1024 * 1024
 const SINGLE_PUT_BYTES = 16 * MIB
 const SMALLEST_PART_BYTES = 8 * MIB
-/** What S3 allows at most, and with it everybody. */
-export const MAX_PARTS = 10_000
 
 /** One request for what a single one carries well, parts for the rest. */
 export function strategyFor(asked: Exclude<Strategy, 'resumable'> | undefined, sizeBytes: number): Strategy {

@@ -96,10 +96,13 @@ export async function findPartCopies(db: Db, tenantId: string, uploadId: string)
     .execute()
 }
 
-/** Until when the staged copy may be written by those who hold a signed request. */
+/**
+ * Until when the staged copy may be written by those who hold a signed request. One that is being finished has no date
+ * of its own any more.
+ */
 export async function keepWritable(db: Db, tenantId: string, copyId: string, until: Date): Promise<void> {
   await sql`update copy set writable_until = greatest(writable_until, ${until}::timestamptz), due_at = greatest(due_at, ${until}::timestamptz)
-    where tenant_id = ${tenantId} and id = ${copyId} and state = 'writing'`.execute(db)
+    where tenant_id = ${tenantId} and id = ${copyId} and state = 'writing' and due_at is not null`.execute(db)
 }
 
 /**

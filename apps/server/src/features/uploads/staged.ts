@@ -75,8 +75,7 @@ async function completeStaged(
   context: Context,
   { uploadId }: Parsed<'uploads.complete'>,
 ): Promise<Output<'uploads.complete'>> {
-  const locked = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
-  if (!locked) throw new Problem('upload.notFound')
+  const locked = required(await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId)))
   if (locked.state === 'failed' || locked.strategy === 'resumable') {
     throw new Problem('upload.notOpen', { state: locked.state })
   }
@@ -88,15 +87,13 @@ async function completeStaged(
 /** The operations that read and end staged uploads. */
 export const stagedHandlers = {
   'uploads.get': async (context, { uploadId }) => {
-    const staged = await rows.findStaged(context.db, context.tenantId, toUuid(uploadId))
-    if (!staged) throw new Problem('upload.notFound')
+    const staged = required(await rows.findStaged(context.db, context.tenantId, toUuid(uploadId)))
     const shown = shownStaged(staged, await rows.findParts(context.db, context.tenantId, staged.id))
     const made = staged.state === 'done' ? await findAsset(context, shown.assetId as string) : undefined
     return { ...shown, ...(made && { asset: showAsset(context, made) }) }
   },
   'uploads.cancel': async (context, { uploadId }) => {
-    const staged = await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId))
-    if (!staged) throw new Problem('upload.notFound')
+    const staged = required(await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId)))
     if (staged.state === 'completing') throw new Problem('upload.notOpen', { state: staged.state })
     await rows.releaseStaged(context.db, staged.id)
     await rows.deleteStaged(context.db, context.tenantId, staged.id)
@@ -198,7 +195,10 @@ function goesStraight(uploads: Uploads, storeId: string, strategy: Strategy): bo
 }
 
 async function reread(uploads: Uploads, { id, tenantId }: Made): Promise<rows.StagedUpload> {
-  const staged = await uploads.platform.inTenant(tenantId, (db) => rows.findStaged(db, tenantId, toUuid(id)))
+  return required(await uploads.platform.inTenant(tenantId, (db) => rows.findStaged(db, tenantId, toUuid(id))))
+}
+
+function required(staged: rows.StagedUpload | undefined): rows.StagedUpload {
   if (!staged) throw new Problem('upload.notFound')
   return staged
 }
@@ -222,8 +222,7 @@ async function readStaged<Name extends 'uploads.signParts' | 'uploads.parts' | '
     name,
     call,
     async (context, input) => {
-      const staged = await rows.findStaged(context.db, context.tenantId, toUuid(input.uploadId))
-      if (!staged) throw new Problem('upload.notFound')
+      const staged = required(await rows.findStaged(context.db, context.tenantId, toUuid(input.uploadId)))
       if (staged.state === 'open' && staged.expires_at <= context.now) throw new Problem('upload.expired')
       check?.(staged, input)
       return { staged, input, principal: context.principal }

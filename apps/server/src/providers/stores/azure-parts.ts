@@ -3,6 +3,7 @@ import type { AzureConnection } from './azure-client.ts'
 import { asking, askingIfThere } from './azure-errors.ts'
 import { blobNameOf, blockIdOf, blockNumberOf, newWriter } from './azure-names.ts'
 import { commit, uploadOptionsOf, whoseObject } from './azure-put.ts'
+import { requirePartNumber } from './part-number.ts'
 import {
   type CompletePartsOptions,
   type PartsOptions,
@@ -16,7 +17,6 @@ import {
   type StoreKey,
 } from './port.ts'
 
-const MAX_PARTS = 10_000
 /** The largest block: https://learn.microsoft.com/rest/api/storageservices/put-block */
 const MAX_PART_BYTES = 4000 * 1024 * 1024
 /** The block whose presence says that a reference is open. It is never committed. */
@@ -86,9 +86,7 @@ async function startParts(blob: BlockBlobClient, { contentType, signal }: StartP
 
 function partBlockId({ reference, number, sizeBytes }: PresignPartOptions): string {
   const { writer } = parseReference(reference)
-  if (!Number.isInteger(number) || number < 1 || number > MAX_PARTS) {
-    throw new StoreError('unsupported', `A part has a number from 1 to ${MAX_PARTS}, not ${number}`)
-  }
+  requirePartNumber(number)
   if (sizeBytes > MAX_PART_BYTES) throw new StoreError('unsupported', `A part has at most ${MAX_PART_BYTES} bytes`)
   return blockIdOf(writer, number)
 }

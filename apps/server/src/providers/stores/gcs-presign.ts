@@ -1,6 +1,7 @@
 import { untilAborted } from './abort.ts'
 import { type GcsClient, watchFor, xmlPath } from './gcs-client.ts'
 import { failedOnTheWay } from './gcs-errors.ts'
+import { requirePartNumber } from './part-number.ts'
 import {
   type CallOptions,
   MAX_PRESIGN_SECONDS,
@@ -17,7 +18,6 @@ import {
 
 const ALGORITHM = 'GOOG4-RSA-SHA256'
 const ANY_TYPE = 'application/octet-stream'
-const MAX_PARTS = 10_000
 
 interface Signing {
   action: 'read' | 'write'
@@ -60,11 +60,13 @@ export function presignPut(client: GcsClient, key: StoreKey, options: PresignPut
 }
 
 /** XML API, "Upload part". Its size is bound by signing `content-length`, which every client sends by itself. */
-export function presignPart(client: GcsClient, key: StoreKey, options: PresignPartOptions): Promise<SignedRequest> {
+export async function presignPart(
+  client: GcsClient,
+  key: StoreKey,
+  options: PresignPartOptions,
+): Promise<SignedRequest> {
   const { reference, number, sizeBytes } = options
-  if (!Number.isInteger(number) || number < 1 || number > MAX_PARTS) {
-    return Promise.reject(new StoreError('unsupported', `A part has a number of 1 to ${MAX_PARTS}, not ${number}`))
-  }
+  requirePartNumber(number)
   const query = { partNumber: String(number), uploadId: reference }
   return sign(client, key, { action: 'write', ownHeaders: { 'content-length': String(sizeBytes) }, query }, options)
 }

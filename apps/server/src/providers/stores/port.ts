@@ -141,6 +141,9 @@ export interface StoreExtras {
 /** The longest that a presigned request may live, in seconds: what S3, GCS and Azure all allow. */
 export const MAX_PRESIGN_SECONDS = 604_800
 
+/** The most parts of one object: what S3, GCS and Azure all allow. */
+export const MAX_PARTS = 10_000
+
 export interface StoreCapabilities {
   /** Where the bytes are on disks we own, so that our own encryption is on by default. */
   readonly ownDisk: boolean

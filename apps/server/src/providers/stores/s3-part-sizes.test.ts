@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { copyRanges, MAX_COPY_BYTES, MAX_PARTS, partBytesOf } from './s3-part-sizes.ts'
+import { MAX_PARTS } from './port.ts'
+import { copyRanges, MAX_COPY_BYTES, partBytesOf } from './s3-part-sizes.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3

@@ -1,7 +1,6 @@
-import { StoreError } from './port.ts'
+import { MAX_PARTS, StoreError } from './port.ts'
 
-/** S3: a multipart upload has 1 to 10,000 parts of 5 MiB to 5 GiB, of which the last may be smaller. */
-export const MAX_PARTS = 10_000
+/** S3: a part of a multipart upload has 5 MiB to 5 GiB, the last one may have less. */
 const MAX_PART_BYTES = 5 * 1024 ** 3
 /** S3: an object that is copied by one request has at most 5 GiB. */
 export const MAX_COPY_BYTES = 5 * 1024 ** 3

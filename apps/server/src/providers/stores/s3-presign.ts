@@ -1,6 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { requirePartNumber } from './part-number.ts'
 import {
   MAX_PRESIGN_SECONDS,
   type PresignGetOptions,
@@ -15,7 +16,6 @@ import {
 } from './port.ts'
 import type { S3Place } from './s3-client.ts'
 import { asked } from './s3-errors.ts'
-import { MAX_PARTS } from './s3-part-sizes.ts'
 import { segmentsOf } from './store-key.ts'
 
 type Signable = GetObjectCommand | PutObjectCommand | UploadPartCommand
@@ -53,9 +53,7 @@ export async function presignPut(place: S3Place, key: StoreKey, options: Presign
 
 export async function presignPart(place: S3Place, key: StoreKey, options: PresignPartOptions): Promise<SignedRequest> {
   const { reference, number, sizeBytes } = options
-  if (!Number.isInteger(number) || number < 1 || number > MAX_PARTS) {
-    throw new StoreError('unsupported', `A part has a number from 1 to ${MAX_PARTS}, not ${number}`)
-  }
+  requirePartNumber(number)
   const part = { UploadId: reference, PartNumber: number, ContentLength: sizeBytes }
   return signed(place, key, new UploadPartCommand({ ...place.at, Key: key, ...part }), 'PUT', {}, options)
 }
