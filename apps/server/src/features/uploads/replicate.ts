@@ -9,7 +9,7 @@ import type { Tally } from './body.ts'
 import type { KeyFacts } from './placing.ts'
 import { ownerName } from './plan.ts'
 import type { Uploads } from './room.ts'
-import { makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import { besideBytes, makeTarget, placeOf, storeOf, type Target } from './target.ts'
 import { beat, putThrough } from './transfer.ts'
 import type { Owner } from './uploads.rules.ts'
 import { insertCopy } from './uploads.sql.ts'
@@ -29,6 +29,7 @@ interface Wanted {
   wanted_in: string
   second_store_id: string | null
   size_bytes: number
+  media_type: string
   slug: string
   asset_id: string
   asset_type: string
@@ -86,7 +87,7 @@ async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wa
   if (claimed.numAffectedRows !== 1n) return undefined
   const { rows } = await sql<Wanted>`
     select c.id, c.sha256, c.scope, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, c.away, c.wanted_in, o.second_store_id, o.slug,
-      v.size_bytes, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
+      v.size_bytes, v.media_type, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
       c.asset_id is null and exists (select from copy t where t.tenant_id = c.tenant_id and t.sha256 = c.sha256
         and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null) as is_there
     from copy c
@@ -128,7 +129,7 @@ async function copyAcross(
   try {
     body = await openSource(uploads, target.tenantId, wanted, abort.signal)
     const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
-    const options = { sizeBytes: wanted.size_bytes, ...(target.metadata && { metadata: target.metadata }) }
+    const options = { sizeBytes: wanted.size_bytes, ...besideBytes(target, wanted.media_type) }
     return await putThrough(uploads, target, source, Number.POSITIVE_INFINITY, options, abort)
   } finally {
     stopBeating()

@@ -1,3 +1,4 @@
+import { toId } from '../../domain/id.ts'
 import type { Layout } from '../../domain/key-layout.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
@@ -37,7 +38,9 @@ export function placeOf(layout: Layout, storeId: string, scope: string, facts: K
   const { copyId, name, assetType, owner, assetId, n } = facts
   // A shared copy's metadata would say whose it was first (R4).
   const metadata =
-    layout.keys === 'perVersion' ? { name, type: assetType, owner, asset: assetId, version: String(n) } : undefined
+    layout.keys === 'perVersion'
+      ? { name, type: assetType, owner, asset: toId('asset', assetId), version: String(n) }
+      : undefined
   return { storeId, scope, copyId, key: keyFor(layout, facts), within: prefixFor(layout, facts), metadata, reserve }
 }
 
@@ -48,6 +51,14 @@ export async function makeTarget(uploads: Uploads, db: Db, tenantId: string, pla
   const placementId = await uploads.placements.idOf(db, tenantId, { storeId, layout, reserve })
   const keys = encrypted ? await uploads.scopeKeys.wrapperOf(db, tenantId, scope) : undefined
   return { tenantId, copyId, storeId, placementId, scope, key, within, encrypted, keys, metadata }
+}
+
+/** What a store that keeps such things is told of the bytes, so that a bucket alone can be read (A9). */
+export function besideBytes(
+  target: Target,
+  mediaType: string,
+): { metadata?: Record<string, string>; contentType?: string } {
+  return target.metadata ? { metadata: target.metadata, contentType: mediaType } : {}
 }
 
 /** What every call on a copy's bytes says of it. */

@@ -11,7 +11,7 @@ import { type Opened, sourceOf, type Tally, tallied } from './body.ts'
 import { replayable } from './body-replay.ts'
 import type { KeyFacts } from './placing.ts'
 import type { UploadRequest, Uploads } from './room.ts'
-import { copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import { besideBytes, copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
 import { type ContentFacts, ZIP } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
@@ -138,11 +138,11 @@ export async function putThrough(
 }
 
 function putOptions({ call, sizeBytes }: UploadRequest, transfer: Transfer): PutOptions {
-  return { requestId: call.requestId, ...besideBytes(transfer), ...(sizeBytes !== undefined && { sizeBytes }) }
-}
-
-function besideBytes({ target, first }: Transfer) {
-  return { ...(target.metadata && { metadata: target.metadata, contentType: first.mediaType }) }
+  return {
+    requestId: call.requestId,
+    ...besideBytes(transfer.target, transfer.first.mediaType),
+    ...(sizeBytes !== undefined && { sizeBytes }),
+  }
 }
 
 /**
@@ -158,7 +158,12 @@ async function copyStaged(
   call: CallOptions,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
   const { target, limitBytes } = transfer
-  const options = { ...copyOptions(target, call), ...besideBytes(transfer), to: target.key, sizeBytes }
+  const options = {
+    ...copyOptions(target, call),
+    ...besideBytes(transfer.target, transfer.first.mediaType),
+    to: target.key,
+    sizeBytes,
+  }
   const receipt = await store.copy(stagedKey, options)
   const { body } = await store.get(target.key, copyOptions(target, call))
   const { stream, tally } = tallied({ head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }, limitBytes)
