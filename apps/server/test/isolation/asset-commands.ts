@@ -18,6 +18,7 @@ import {
   manages,
   mayPublish,
   mayTry,
+  ownWork,
   rulesOf,
   sees,
   type Visibility,
@@ -25,7 +26,7 @@ import {
 
 const visibilities = ['private', 'organization', 'public'] as const
 /** Some fit beside their rows, the others go to the store; few enough that many assets hold the same bytes. */
-const contents = ['one', 'two', 'three', 'four'].flatMap((word) => [`${word}\n`, `${word} `.repeat(40)])
+export const contents = ['one', 'two', 'three', 'four'].flatMap((word) => [`${word}\n`, `${word} `.repeat(40)])
 
 const someAsset = (chooser: Chooser, model: Model, caller: Caller) =>
   chooser.id('ast', near(chooser, model, caller, model.assets))
@@ -168,7 +169,7 @@ const assetCommands = {
   },
 } satisfies Commands
 
-function newAsset(
+export function newAsset(
   id: string,
   { organizationId }: Actor,
   what: Pick<Asset, 'ownerId' | 'visibility' | 'assetType'>,
@@ -179,7 +180,7 @@ function newAsset(
   return { id, organizationId, ...what, ...first, versions }
 }
 
-function addVersion(asset: Asset, content: string): void {
+export function addVersion(asset: Asset, content: string): void {
   asset.lastVersion += 1
   asset.current = asset.lastVersion
   asset.versions.set(asset.current, content)
@@ -278,7 +279,10 @@ const auditCommands = {
     input: () => ({ limit: TRAIL_PAGE }),
     expect: (model, actor) => {
       const wanted = (model.trails.get(actor.organizationId) ?? []).slice(-TRAIL_PAGE).reverse()
-      const got = (items: { requestId: string }[]) => items.map(({ requestId }) => requestId)
+      const got = (items: { requestId: string; action: string; subject: string | null }[]) =>
+        items.map(({ requestId, action, subject }) =>
+          requestId.startsWith('request-') ? requestId : ownWork(action, subject ?? ''),
+        )
       return allowed({ shows: ({ items }) => ({ got: got(items), wanted }) })
     },
   },

@@ -10,8 +10,18 @@ export interface Chooser {
   id(prefix: string, from: Iterable<string>): string
 }
 
-/** Fields of the operation's input; `content` and `generated` say what an upload sends as its body. */
+/**
+ * Fields of the operation's input, and how they are sent: `content` and `generated` say what an upload sends as its
+ * body, `offset` and `sendsBytes` which piece of it; `tus` asks by that protocol what can be asked in two ways.
+ */
 export type Input = Record<string, unknown>
+
+const SENDING = new Set(['content', 'generated', 'offset', 'sendsBytes', 'tus'])
+
+/** What the operation is told, without how. */
+export function fieldsOf(input: Input): Input {
+  return Object.fromEntries(Object.entries(input).filter(([field]) => !SENDING.has(field)))
+}
 
 /** What the model foretells: the kind of answer, what it shows, and what is different afterwards. */
 export interface Expected {
@@ -19,6 +29,8 @@ export interface Expected {
   /** What to read from the body of an allowed answer, and what that must be. */
   shows?: (body: Body) => { got: unknown; wanted: unknown }
   after?: (body: Body) => void
+  /** Whether the trail holds no entry of the request itself. */
+  isSilent?: boolean
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each command reads the fields that its own operation answers

@@ -1,26 +1,28 @@
 import { isDeepStrictEqual } from 'node:util'
 import { getOperation, type OperationName, operationNames } from '@stowage/contract'
 import { commandsAboutAssets } from './asset-commands.ts'
-import { type Commands, type Expected, ghost, type Input, refused } from './command.ts'
+import { type Commands, type Expected, fieldsOf, ghost, type Input, refused } from './command.ts'
 import { type Actor, type Answer, type Caller, type Model, mayTry, recognise, recognisePublic } from './model.ts'
 import { ask, type Reply } from './request.ts'
+import { resumableCommands } from './resumable-commands.ts'
 import { storeCommands } from './store-commands.ts'
 import { tenantCommands } from './tenant-commands.ts'
+import { isTus } from './tus.ts'
 import { uploadCommands } from './upload-commands.ts'
 import type { World } from './world.ts'
 
-export const commands: Commands = { ...tenantCommands, ...commandsAboutAssets, ...uploadCommands, ...storeCommands }
+export const commands: Commands = {
+  ...tenantCommands,
+  ...commandsAboutAssets,
+  ...uploadCommands,
+  ...resumableCommands,
+  ...storeCommands,
+}
 
-/** Opened by a signature in the address, or spoken to in the headers of tus: the acceptance suite asks these. */
-const ELSEWHERE: ReadonlySet<OperationName> = new Set([
-  'uploads.put',
-  'uploads.post',
-  'uploads.putPart',
-  'resumable.create',
-  'resumable.append',
-])
+/** Opened by a signature in the address: the acceptance suite asks these. */
+const ELSEWHERE: ReadonlySet<OperationName> = new Set(['uploads.put', 'uploads.post', 'uploads.putPart'])
 
-/** Every row of the contract that speaks plain JSON or bytes with a credential. */
+/** Every row of the contract that is asked with a credential. */
 export const askedOperations = operationNames().filter((name) => !ELSEWHERE.has(name))
 
 /** Where the service and the model do not agree. */
@@ -43,11 +45,14 @@ export async function play(
   const { model } = world
   const actor = isReadable(operation, input) ? enter(model, operation, caller, input) : 'invalid'
   const expected =
-    typeof actor === 'string' ? refused(atTheDoor(actor, operation, caller)) : foretell(model, operation, actor, input)
+    typeof actor === 'string'
+      ? refused(atTheDoor(actor, operation, caller, input))
+      : foretell(model, operation, actor, input)
   if (getOperation(operation).effect === 'read') await world.service.app.platform.auditTrail.flush()
   // A list is compared with the trail as it was before the list itself is written into it.
   const wanted = expected.shows
-  const reply = await askAll(world, operation, caller, input, actor)
+  const asking = { operation, caller, input, actor, isSilent: expected.isSilent === true }
+  const reply = await askAll(world, asking)
   const differ = (about: string, got: unknown, should: unknown) => ({
     reply,
     difference: { operation, caller, input, about, got, wanted: should },
@@ -56,23 +61,23 @@ export async function play(
   if (reply.answer === 'allowed') {
     const shown = wanted?.(reply.body)
     if (shown && !isDeepStrictEqual(shown.got, shown.wanted)) return differ('content', shown.got, shown.wanted)
-    expected.after?.(reply.body)
   }
-  const told = await tellsApart(world, operation, caller, input, actor, reply)
+  expected.after?.(reply.body)
+  const told = await tellsApart(world, asking, reply)
   return told
     ? differ('an id of another organization and one that nobody has', told.got, told.wanted)
     : { reply, difference: undefined }
 }
 
 /** The bodies of uploads are streamed past the contract's check until the caller is known to have a credential. */
-function atTheDoor(answer: Answer, operation: OperationName, caller: Caller): Answer {
+function atTheDoor(answer: Answer, operation: OperationName, caller: Caller, input: Input): Answer {
   const isNobody = caller.kind === 'stranger' && caller.secret === undefined
-  return isNobody && getOperation(operation).bytes === 'in' ? 'unauthenticated' : answer
+  const isStreamed = getOperation(operation).bytes === 'in' || isTus(operation, input)
+  return isNobody && isStreamed ? 'unauthenticated' : answer
 }
 
 function isReadable(operation: OperationName, input: Input): boolean {
-  const { content: _content, generated: _generated, ...fields } = input
-  return getOperation(operation).input.safeParse(fields).success
+  return getOperation(operation).input.safeParse(fieldsOf(input)).success
 }
 
 function enter(model: Model, operation: OperationName, caller: Caller, input: Input): Actor | Answer {
@@ -89,32 +94,34 @@ function foretell(model: Model, operation: OperationName, actor: Actor, input: I
   return command.expect(model, actor, input)
 }
 
+interface Asking {
+  operation: OperationName
+  caller: Caller
+  input: Input
+  actor: Actor | Answer
+  isSilent: boolean
+}
+
 /** One request, or all pages of a list put together. Each is one entry of the trail of whoever was recognised. */
-async function askAll(
-  world: World,
-  operation: OperationName,
-  caller: Caller,
-  input: Input,
-  actor: Actor | Answer,
-): Promise<Reply> {
-  const first = await askOnce(world, operation, caller, input, actor)
-  if (!commands[operation]?.paged || first.answer !== 'allowed') return first
+async function askAll(world: World, asking: Asking): Promise<Reply> {
+  const first = await askOnce(world, asking)
+  if (!commands[asking.operation]?.paged || first.answer !== 'allowed') return first
   for (let page = first; page.body.nextCursor !== null; ) {
-    page = await askOnce(world, operation, caller, { ...input, cursor: page.body.nextCursor }, actor)
+    page = await askOnce(world, { ...asking, input: { ...asking.input, cursor: page.body.nextCursor } })
     if (page.answer !== 'allowed') return page
     first.body.items.push(...page.body.items)
   }
   return first
 }
 
-function askOnce(world: World, operation: OperationName, caller: Caller, input: Input, actor: Actor | Answer) {
+function askOnce(world: World, { operation, caller, input, actor, isSilent }: Asking): Promise<Reply> {
   world.asked += 1
   const requestId = `request-${String(world.asked).padStart(6, '0')}`
   const reply = ask(world.service.url, operation, caller, input, requestId)
   if (typeof actor === 'string') return reply
   return reply.then((answer) => {
-    const isSilent = getOperation(operation).audit === 'none' && answer.answer === 'allowed'
-    if (!isSilent) recordAt(world.model, actor.organizationId, requestId)
+    const isUnaudited = getOperation(operation).audit === 'none' && answer.answer === 'allowed'
+    if (!isSilent && !isUnaudited) recordAt(world.model, actor.organizationId, requestId)
     return answer
   })
 }
@@ -128,13 +135,11 @@ function recordAt(model: Model, organizationId: string, requestId: string): void
 /** Asks again with ids that nobody has in place of another organization's: the answers are the same, byte for byte. */
 async function tellsApart(
   world: World,
-  operation: OperationName,
-  caller: Caller,
-  input: Input,
-  actor: Actor | Answer,
+  asking: Asking,
   reply: Reply,
 ): Promise<{ got: string; wanted: string } | undefined> {
   if (reply.answer !== 'notThere') return undefined
+  const { caller, input, actor } = asking
   const swapped = Object.fromEntries(
     Object.entries(input).map(([field, value]) => [
       field,
@@ -142,7 +147,7 @@ async function tellsApart(
     ]),
   )
   if (isDeepStrictEqual(swapped, input)) return undefined
-  const again = await askOnce(world, operation, caller, swapped, actor)
+  const again = await askOnce(world, { ...asking, input: swapped })
   const plain = ({ status, headers, text }: Reply) =>
     `${status}\n${headers}\n${text}`.replaceAll(/request-\d+/g, 'request')
   return plain(again) === plain(reply) ? undefined : { got: plain(reply), wanted: plain(again) }

@@ -57,12 +57,22 @@ export interface Asset {
   versions: Map<number, string>
   urlEpoch: number
 }
-/** An upload under way. */
+/** An upload whose bytes arrive apart from the request that began it. */
 export interface Upload {
   id: string
   organizationId: string
-  makerId: string | null
+  maker: Actor
   strategy: string
+  /** What was said of the asset, or which one gets a new version. */
+  fields: Record<string, unknown>
+  /** The file that a resumable one is to bring, and how much of it has arrived. */
+  content: string
+  receivedBytes: number
+  state: 'open' | 'done' | 'failed'
+  /** What was made of it. */
+  assetId: string | null
+  /** Why nothing was. */
+  refusal: Exclude<Answer, 'allowed'> | undefined
 }
 export interface Link {
   url: string
@@ -82,7 +92,7 @@ export interface Model {
   assets: Map<string, Asset>
   uploads: Map<string, Upload>
   links: Link[]
-  /** The request ids of everything that an organization's trail must hold, oldest first. */
+  /** What an organization's trail must hold, oldest first: request ids, and the service's `ownWork`. */
   trails: Map<string, string[]>
 }
 
@@ -98,6 +108,8 @@ export interface Actor {
   /** Whose assets are theirs: the member, else the key. */
   id: string | null
   standsFor: 'member' | 'key' | 'nobody'
+  /** The key that was shown, also where it acts for a member. */
+  keyId: string | null
   role: Role | 'public'
   isAgent: boolean
   isPlatform: boolean
@@ -161,6 +173,7 @@ function recogniseKey(model: Model, caller: Caller & { kind: 'key' }, named: str
     organizationId: organization.id,
     id: key.id,
     standsFor: 'key',
+    keyId: key.id,
     role,
     isAgent: key.role === 'agent',
     isPlatform: key.role === 'platform',
@@ -203,7 +216,8 @@ function presentRole(model: Model, { maker }: Link): Role | undefined {
 }
 
 function actorFor(organizationId: string, { kind, id }: Link['maker'], role: Role, scopes: Actor['scopes']): Actor {
-  return { organizationId, id, standsFor: kind, role, isAgent: false, isPlatform: false, scopes }
+  const keyId = kind === 'key' ? id : null
+  return { organizationId, id, standsFor: kind, keyId, role, isAgent: false, isPlatform: false, scopes }
 }
 
 /** Somebody without a credential, in front of one asset: only its being public lets them in. */
@@ -211,8 +225,23 @@ export function recognisePublic(model: Model, assetId: string): Actor | Answer {
   const asset = model.assets.get(assetId)
   if (asset?.visibility !== 'public') return 'unauthenticated'
   const { organizationId } = asset
-  const nobody = { id: null, standsFor: 'nobody', role: 'public', isAgent: false, isPlatform: false } as const
-  return { organizationId, ...nobody, scopes: ['assets.read'] }
+  const nobody = { id: null, standsFor: 'nobody', keyId: null, role: 'public' } as const
+  return { organizationId, ...nobody, isAgent: false, isPlatform: false, scopes: ['assets.read'] }
+}
+
+/** An upload acts with the present rights of its maker, and never with more than they had when it began. */
+export function presentMaker(model: Model, { maker }: Upload): Actor | undefined {
+  const key = model.keys.get(maker.keyId ?? '')
+  if (maker.keyId !== null && (!key || key.revoked || key.expired)) return undefined
+  if (maker.standsFor !== 'member') return maker
+  const member = model.members.get(maker.id as string)
+  if (!member || member.removed) return undefined
+  return isAtLeast(member, maker.role as Role) ? maker : { ...maker, role: member.role }
+}
+
+/** An entry of the trail for what the service did by itself, later than it was asked. */
+export function ownWork(action: string, subject: string): string {
+  return `${action} ${subject}`
 }
 
 const forEditors = new Set<Action>(['assetTypes.read', 'assets.create', 'assets.edit', 'assets.share', 'assets.delete'])

@@ -54,11 +54,15 @@ describe('the comparison with the matrix', () => {
     await world.service.stop()
   })
 
-  test('finds a difference in the answers with no rule for private assets', async () => {
-    const { policy } = looser['no rule for private assets']
-    const operations = askedOperations.filter((name) => /^(assets|versions)\./.test(name))
+  test.each([
+    ['no rule for private assets', /^(assets|versions)\./],
+    ['no maker in the rule for uploads', /^resumable\./],
+  ] as const)('finds a difference in the answers with %s', async (title, asked) => {
+    const { policy } = looser[title]
+    const operations = askedOperations.filter((name) => asked.test(name))
     const prepare = (world: World) => loosen(world, policy)
     const { difference } = await runCampaign({ steps: 400, seed: 1, operations, prepare })
     expect(difference).toBeDefined()
+    expect(difference).toHaveProperty('operation', expect.stringMatching(asked))
   })
 })

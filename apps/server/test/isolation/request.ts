@@ -2,6 +2,7 @@ import { fieldPlaces, getOperation, type OperationName } from '@stowage/contract
 import { SignJWT } from 'jose'
 import type { Body, Input } from './command.ts'
 import type { Answer, Caller } from './model.ts'
+import { isTus, tusAnswer, tusRequest } from './tus.ts'
 
 /** What came back: its kind, and everything that a caller could tell two answers apart by. */
 export interface Reply {
@@ -28,24 +29,31 @@ export async function ask(
   input: Input,
   requestId: string,
 ): Promise<Reply> {
-  const row = getOperation(operation)
-  const headers = { 'x-request-id': requestId, ...(await credentialOf(caller)) }
-  const address = caller.kind === 'link' ? new URL(caller.link.url) : addressOf(url, operation, input)
-  const { body, ...type } = bodyOf(operation, input)
+  const tus = isTus(operation, input)
+  const { method, address, headers, body } = tus
+    ? tusRequest(url, operation, input)
+    : plainRequest(url, operation, caller, input)
   const response = await fetch(address, {
-    method: row.method,
-    headers: { ...headers, ...type },
+    method,
+    headers: { 'x-request-id': requestId, ...(await credentialOf(caller)), ...headers },
     ...(body !== undefined && { body }),
   })
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '')
+  const told = isJson ? JSON.parse(text) : text
   return {
     status: response.status,
     answer: kindOf(response.status),
     headers: [...response.headers].filter(([name]) => name !== 'date').join('\n'),
     text,
-    body: isJson ? JSON.parse(text) : text,
+    body: tus ? { ...(isJson && told), ...tusAnswer(response.headers) } : told,
   }
+}
+
+function plainRequest(url: string, operation: OperationName, caller: Caller, input: Input) {
+  const address = caller.kind === 'link' ? new URL(caller.link.url) : addressOf(url, operation, input)
+  const { body, ...headers } = bodyOf(operation, input)
+  return { method: getOperation(operation).method, address, headers, body }
 }
 
 function kindOf(status: number): Reply['answer'] {

@@ -65,7 +65,8 @@ const sights: Record<string, Sight> = {
     wanted: (model, actor) => idsOf(model.uploads, (upload) => reaches(actor, upload)),
   },
   audit_event: {
-    rows: 'select request_id as id from stowage.audit_event',
+    rows: `select case when request_id like 'request-%' then request_id else action || ' ' || coalesce(subject, '') end as id
+      from stowage.audit_event`,
     name: (row) => row.id,
     wanted: (model, actor) => (isAtLeast(actor, 'admin') ? (model.trails.get(actor.organizationId) ?? []) : []),
   },

@@ -109,6 +109,8 @@ async function fill(world: World, slug: string, platform: Caller): Promise<void>
   const open = await make('assets.create', { name: 'open.txt', content: 'open\n', visibility: 'public' }, keys.admin)
   await make('signedUrls.create', { assetId: open.id, expiresInSeconds: 3600 }, keys.admin)
   await make('uploads.create', { name: 'later.txt', sizeBytes: 20, strategy: 'single-put' }, keys.editor)
+  const begun = { name: 'later.txt', sizeBytes: 20, content: 'twenty bytes in all\n', sendsBytes: 6 }
+  for (const caller of [platform, keys.editor, editor]) await make('resumable.create', begun, caller)
   const thrown = await make('assets.create', { name: 'old.txt', content: 'old\n', visibility: 'private' }, keys.editor)
   await make('signedUrls.create', { assetId: thrown.id, expiresInSeconds: 3600 }, keys.editor)
   await make('versions.create', { assetId: thrown.id, content: 'newer\n' }, keys.editor)
