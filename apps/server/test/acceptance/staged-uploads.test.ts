@@ -89,6 +89,14 @@ describe('a single-put upload', () => {
     expect((await owner.get(`/v1/assets/${asset.id}`)).body).toMatchObject({ version: 2, sha256: sha256Of(bytes) })
   })
 
+  test('for a new version may not say what is said of an asset', async () => {
+    const asset = await owner.upload('first')
+    const body = { assetId: asset.id, sizeBytes: 4, visibility: 'private', tags: ['a'] }
+    const refused = await owner.post('/v1/uploads', body)
+    expectProblem(refused, 400, 'request.invalid')
+    expect(refused.body.errors.map(({ field }: { field: string }) => field)).toEqual(['visibility', 'tags'])
+  })
+
   test('is not completed before anything was sent', async () => {
     const upload = await begin(textOf(1000))
     expectProblem(await owner.post(`/v1/uploads/${upload.id}/complete`), 409, 'upload.incomplete')

@@ -13,7 +13,7 @@ export const resumableCommands = {
         name: 'note.txt',
         sizeBytes: content.length,
         content,
-        // What a new version cannot be told is taken at first, and refused once its bytes are there.
+        // What is said of an asset is refused of a new version, whoever says it.
         ...(assetId === undefined ? said : { assetId }),
         ...(chooser.once(3) && { sendsBytes: chooser.pick([0, 2, content.length]) }),
       }

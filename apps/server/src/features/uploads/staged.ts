@@ -1,4 +1,4 @@
-import type { Output, Parsed } from '@stowage/contract'
+import { type Output, operations, type Parsed } from '@stowage/contract'
 import { newUuid, toId, toUuid } from '../../domain/id.ts'
 import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -58,7 +58,12 @@ export function stagedOperations(uploads: Uploads): Omit<StoreHandlers, 'signedU
       return answering(async () => ({ items: await arrivedParts(uploads, staged) }))
     },
     'uploads.complete': async (call) => {
-      const { staged, principal } = await readStaged(uploads, 'uploads.complete', call, { audited: false })
+      const { staged, principal } = await readStaged(uploads, 'uploads.complete', call, {
+        audited: false,
+        check: ({ strategy, state }) => {
+          if (strategy === 'resumable') throw new Problem('upload.notOpen', { state })
+        },
+      })
       if (staged.state === 'open') {
         await requireWhole(uploads, staged).catch(async (error) => {
           throw await refuseBetween(uploads.platform, 'uploads.complete', call, principal, storeProblem(error))
@@ -76,7 +81,7 @@ async function completeStaged(
   { uploadId }: Parsed<'uploads.complete'>,
 ): Promise<Output<'uploads.complete'>> {
   const locked = required(await rows.lockStaged(context.db, context.tenantId, toUuid(uploadId)))
-  if (locked.state === 'failed' || locked.strategy === 'resumable') {
+  if (locked.state === 'failed') {
     throw new Problem('upload.notOpen', { state: locked.state })
   }
   if (locked.state !== 'open') return shownStaged(locked, [])
@@ -129,6 +134,7 @@ export async function beginStaged(
   const { db, tenantId, principal } = context
   if (fields.assetId !== undefined && permits(principal, 'assets.edit') !== 'yes')
     throw new Problem('access.outOfScope', { action: 'assets.edit' })
+  if (fields.assetId !== undefined) refuseBesidesVersion(fields)
   const plan = await planUpload(context, fields, { generated: false }, uploads.options, await termsAhead(db, fields))
   if ((sizeBytes ?? 0) > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
   if (surelyRefused(mediaType, plan.name, plan.rules)) {
@@ -181,6 +187,15 @@ export async function beginStaged(
 }
 
 const DEFAULT_SECONDS = 86_400
+const OF_VERSION: ReadonlySet<string> = new Set(Object.keys(operations['versions.create'].input.shape))
+
+/** Said now, for what a new version may not say would be found out when its bytes are there. */
+function refuseBesidesVersion(fields: Fields): void {
+  const unknown = Object.keys(fields).filter((field) => !OF_VERSION.has(field))
+  if (unknown.length === 0) return
+  const reason = 'is said of an asset, not of a new version'
+  throw new Problem('request.invalid', { errors: unknown.map((field) => ({ field, reason })) })
+}
 
 /** Whether the bytes pass us by: where the store can be written to by a signed request, and we do not encrypt them. */
 function goesStraight(uploads: Uploads, storeId: string, strategy: Strategy): boolean {

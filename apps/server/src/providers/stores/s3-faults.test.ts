@@ -158,7 +158,7 @@ describe('a server that falls silent or goes away', () => {
 
   test('with fewer connections than callers serves them in turn', async () => {
     const port = await answering((_, response) => void response.writeHead(404).end())
-    const store = storeAt(port, { connections: 2 })
+    const store = storeAt(port, { connections: 2, connectTimeoutMs: 10_000, idleTimeoutMs: 10_000 })
     const found = await Promise.all(Array.from({ length: 40 }, (_, index) => store.head(`a${index}`)))
     expect(new Set(found)).toEqual(new Set([undefined]))
   })
