@@ -182,6 +182,7 @@ CREATE TABLE stowage.copy (
   epoch integer DEFAULT 0 NOT NULL,
   writable_until timestamp(3) with time zone,
   due_at timestamp(3) with time zone,
+  quarantined boolean DEFAULT false NOT NULL,
   wanted_in text,
   away boolean DEFAULT false NOT NULL,
   wanted_at timestamp(3) with time zone,
@@ -193,6 +194,16 @@ CREATE TABLE stowage.credential (
   tenant_id uuid NOT NULL,
   key_id uuid NOT NULL,
   expires_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.false_positive (
+  tenant_id uuid NOT NULL,
+  sha256 stowage.sha256_digest NOT NULL,
+  finding text NOT NULL,
+  reason text NOT NULL,
+  created_by uuid,
+  created_by_kind stowage.principal_kind,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE stowage.guard (
@@ -258,6 +269,7 @@ CREATE TABLE stowage.object (
   scan stowage.scan_status NOT NULL,
   scan_reason text,
   finding text,
+  signatures text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
@@ -294,6 +306,23 @@ CREATE TABLE stowage.platform_secret (
   public_part bytea,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   retired_at timestamp(3) with time zone
+);
+
+CREATE TABLE stowage.quarantine_entry (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  sha256 stowage.sha256_digest NOT NULL,
+  finding text NOT NULL,
+  signatures text NOT NULL,
+  size_bytes stowage.size_bytes NOT NULL,
+  name text NOT NULL,
+  asset_id uuid NOT NULL,
+  state text DEFAULT 'held'::text NOT NULL,
+  reason text,
+  ended_by uuid,
+  ended_by_kind stowage.principal_kind,
+  ended_at timestamp(3) with time zone,
+  found_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE stowage.scope_key (
@@ -362,9 +391,12 @@ CREATE TABLE stowage.step (
   n integer NOT NULL,
   name text NOT NULL,
   state text NOT NULL,
+  priority smallint DEFAULT 1 NOT NULL,
   attempts integer DEFAULT 0 NOT NULL,
+  failures integer DEFAULT 0 NOT NULL,
   due_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-  error text,
+  reason text,
+  duration_ms integer,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
@@ -495,6 +527,8 @@ ALTER TABLE stowage.credential ADD CONSTRAINT credential_pkey PRIMARY KEY (hash)
 
 ALTER TABLE stowage.credential ADD CONSTRAINT credential_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES stowage.api_key(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE stowage.false_positive ADD CONSTRAINT false_positive_pkey PRIMARY KEY (tenant_id, sha256, finding);
+
 ALTER TABLE stowage.guard ADD CONSTRAINT guard_name_check CHECK ((name = ANY (ARRAY['hold'::text, 'quota'::text])));
 
 ALTER TABLE stowage.guard ADD CONSTRAINT guard_pkey PRIMARY KEY (tenant_id, name);
@@ -553,6 +587,10 @@ ALTER TABLE stowage.platform_secret ADD CONSTRAINT platform_secret_kind_check CH
 
 ALTER TABLE stowage.platform_secret ADD CONSTRAINT platform_secret_pkey PRIMARY KEY (kind, id);
 
+ALTER TABLE stowage.quarantine_entry ADD CONSTRAINT quarantine_entry_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE stowage.quarantine_entry ADD CONSTRAINT quarantine_entry_state_check CHECK ((state = ANY (ARRAY['held'::text, 'released'::text, 'purged'::text])));
+
 ALTER TABLE stowage.scope_key ADD CONSTRAINT scope_key_pkey PRIMARY KEY (tenant_id, scope);
 
 ALTER TABLE stowage.signed_url ADD CONSTRAINT signed_url_max_uses_check CHECK ((max_uses > 0));
@@ -571,7 +609,7 @@ ALTER TABLE stowage.staged_upload ADD CONSTRAINT staged_upload_strategy_check CH
 
 ALTER TABLE stowage.step ADD CONSTRAINT step_pkey PRIMARY KEY (tenant_id, asset_id, n, name);
 
-ALTER TABLE stowage.step ADD CONSTRAINT step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text, 'dead'::text])));
+ALTER TABLE stowage.step ADD CONSTRAINT step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'skipped'::text, 'dead'::text])));
 
 ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_kind_check CHECK ((kind = ANY (ARRAY['created'::text, 'removed'::text])));
 
@@ -651,6 +689,10 @@ CREATE INDEX incident_due_at_idx ON stowage.incident USING btree (due_at) WHERE 
 
 CREATE INDEX incident_tenant_id_seen_at_id_idx ON stowage.incident USING btree (tenant_id, seen_at DESC, id DESC);
 
+CREATE INDEX object_coalesce_idx ON stowage.object USING btree (COALESCE(signatures, ''::text));
+
+CREATE INDEX quarantine_entry_tenant_id_found_at_id_idx ON stowage.quarantine_entry USING btree (tenant_id, found_at DESC, id DESC);
+
 CREATE INDEX scope_key_master_id_idx ON stowage.scope_key USING btree (master_id);
 
 CREATE INDEX signed_url_expires_at_idx ON stowage.signed_url USING btree (expires_at);
@@ -659,7 +701,7 @@ CREATE INDEX signed_url_tenant_id_asset_id_idx ON stowage.signed_url USING btree
 
 CREATE INDEX staged_upload_due_at_idx ON stowage.staged_upload USING btree (due_at);
 
-CREATE INDEX step_due_at_idx ON stowage.step USING btree (due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX step_priority_due_at_idx ON stowage.step USING btree (priority, due_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
 
 CREATE INDEX store_event_due_at_idx ON stowage.store_event USING btree (due_at) WHERE (due_at IS NOT NULL);
 
@@ -670,6 +712,8 @@ CREATE INDEX upload_tenant_id_copy_id_idx ON stowage.upload USING btree (tenant_
 CREATE INDEX version_tenant_id_sha256_scope_idx ON stowage.version USING btree (tenant_id, sha256, scope);
 
 CREATE UNIQUE INDEX copy_store_id_key_tenant_id_idx ON stowage.copy USING btree (store_id, key, tenant_id) WHERE ((state)::text <> 'gone'::text);
+
+CREATE UNIQUE INDEX quarantine_entry_tenant_id_sha256_idx ON stowage.quarantine_entry USING btree (tenant_id, sha256) WHERE (state = 'held'::text);
 
 -- Row-level security
 
@@ -721,6 +765,10 @@ ALTER TABLE stowage.credential ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.credential FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE stowage.false_positive ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.false_positive FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE stowage.guard ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.guard FORCE ROW LEVEL SECURITY;
@@ -756,6 +804,10 @@ ALTER TABLE stowage.placement FORCE ROW LEVEL SECURITY;
 ALTER TABLE stowage.platform_secret ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.platform_secret FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.quarantine_entry ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.quarantine_entry FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.scope_key ENABLE ROW LEVEL SECURITY;
 
@@ -841,6 +893,9 @@ CREATE POLICY admin ON stowage.team AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY admin ON stowage.team_member AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
+CREATE POLICY admins ON stowage.quarantine_entry AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
+
 CREATE POLICY ceiling ON stowage.api_key AS RESTRICTIVE FOR INSERT TO stowage_app
   WITH CHECK ((ceiling <= ( SELECT api.rank() AS rank)));
 
@@ -911,6 +966,10 @@ CREATE POLICY owner_all ON stowage.credential AS PERMISSIVE FOR ALL TO stowage_o
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.false_positive AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY owner_all ON stowage.guard AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -944,6 +1003,10 @@ CREATE POLICY owner_all ON stowage.placement AS PERMISSIVE FOR ALL TO stowage_ow
   WITH CHECK (true);
 
 CREATE POLICY owner_all ON stowage.platform_secret AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.quarantine_entry AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
 
@@ -1012,6 +1075,9 @@ CREATE POLICY read ON stowage.audit_event AS PERMISSIVE FOR SELECT TO stowage_ap
 
 CREATE POLICY read ON stowage.audit_person AS PERMISSIVE FOR SELECT TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
+
+CREATE POLICY read ON stowage.false_positive AS PERMISSIVE FOR SELECT TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY read ON stowage.incident AS PERMISSIVE FOR SELECT TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
@@ -1092,6 +1158,9 @@ CREATE POLICY write ON stowage.asset_tag AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY write ON stowage.asset_type AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
 
+CREATE POLICY write ON stowage.false_positive AS PERMISSIVE FOR ALL TO stowage_app
+  USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3))));
+
 CREATE POLICY write ON stowage.incident AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 5))));
 
@@ -1130,7 +1199,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
  RETURNS text
  LANGUAGE plpgsql
 AS $function$
@@ -1141,18 +1210,22 @@ declare
 begin
   -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
   loop
-    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
-      values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason, finding, signatures)
+      values (t, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures) on conflict do nothing;
     inserted := found;
     exit when inserted;
     perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
     exit when found;
   end loop;
 
+  if p_signatures is not null then
+    perform api.judge(p_sha256, p_scan, p_scan_reason, p_finding, p_signatures);
+  end if;
+
   deduplicated := not inserted and p_asset is null and exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
-      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
+      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null and not quarantined
   );
   if deduplicated then
     update stowage.copy set state = 'releasing', due_at = now(), writable_until = null
@@ -1177,7 +1250,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1185,7 +1258,7 @@ begin
   if not api.reserve(p_size, p_files) then
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
-  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_scope, p_placement, p_store, p_key, p_encrypted,
+  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,
       p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
     raise exception using errcode = 'SW002', message = 'the copy was taken';
   end if;
@@ -1209,6 +1282,16 @@ CREATE OR REPLACE FUNCTION api.count_incidents()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select kind, coalesce(outcome, 'open'), count(*) from stowage.incident group by 1, 2
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.count_steps()
+ RETURNS TABLE(name text, state text, count bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select name, state, count(*) from stowage.step where state in ('waiting', 'running', 'dead') group by 1, 2
 $function$
 ;
 
@@ -1281,7 +1364,8 @@ CREATE OR REPLACE FUNCTION api.due_steps(p_limit integer)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
+  select tenant_id, asset_id, n, name from stowage.step
+  where state in ('waiting', 'running') and due_at <= now() order by priority, due_at limit p_limit
 $function$
 ;
 
@@ -1590,6 +1674,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.judge(p_sha256 bytea, p_scan text, p_reason text, p_finding text, p_signatures text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if p_scan = 'infected' and exists (select from stowage.false_positive
+      where tenant_id = api.tenant() and sha256 = p_sha256 and finding = p_finding) then
+    p_scan := 'clean';
+    p_reason := 'released';
+    p_finding := null;
+  end if;
+  update stowage.object
+    set scan = p_scan, scan_reason = p_reason, finding = p_finding, signatures = p_signatures
+    where tenant_id = api.tenant() and sha256 = p_sha256
+      and (p_scan = 'infected' or scan in ('pending', 'error', 'not_scanned') or (scan = 'clean' and p_scan = 'clean'));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION api.let_owner(tables text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1628,11 +1730,11 @@ begin
   end if;
   if p_copy is null then
     perform from stowage.copy where tenant_id = t and sha256 = source.sha256 and scope = source.scope and state = 'live'
-      and store_id = source.wanted_in and asset_id is null and id <> p_source;
+      and store_id = source.wanted_in and asset_id is null and quarantined = source.quarantined and id <> p_source;
   else
     update stowage.copy
       set state = 'live', sha256 = source.sha256, asset_id = source.asset_id, n = source.n, stored_bytes = p_stored,
-        envelope = p_envelope, encrypted = p_encrypted, due_at = null, writable_until = null,
+        envelope = p_envelope, encrypted = p_encrypted, quarantined = source.quarantined, due_at = null, writable_until = null,
         wanted_in = p_wanted_in, wanted_at = case when p_wanted_in is null then null else now() end
       where tenant_id = t and id = p_copy and state = 'writing' and epoch = 0;
   end if;
@@ -1783,6 +1885,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.settle_verdict(p_sha256 bytea, p_store text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  o record;
+begin
+  select * into o from stowage.object where tenant_id = t and sha256 = p_sha256;
+  if not found then
+    return false;
+  end if;
+  update stowage.asset set scan = o.scan, scan_reason = o.scan_reason
+    where tenant_id = t and sha256 = p_sha256 and (scan, scan_reason) is distinct from (o.scan, o.scan_reason);
+  if o.scan <> 'infected' then
+    return false;
+  end if;
+  update stowage.asset
+    set state = case state when 'trashed' then 'trashed' else 'quarantined' end,
+      state_before = case state when 'trashed' then 'quarantined' else state::text end
+    where tenant_id = t and sha256 = p_sha256 and state <> 'quarantined'
+      and not (state = 'trashed' and state_before = 'quarantined');
+  update stowage.copy set quarantined = true, wanted_in = p_store, away = true, wanted_at = now()
+    where tenant_id = t and sha256 = p_sha256 and state = 'live' and not quarantined;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION api.staging(OUT unfinished_count bigint, OUT unfinished_bytes numeric, OUT releasing_count bigint, OUT releasing_bytes numeric)
  RETURNS record
  LANGUAGE sql
@@ -1793,6 +1923,28 @@ AS $function$
     count(*) filter (where c.state = 'releasing'), coalesce(sum(c.stored_bytes) filter (where c.state = 'releasing'), 0)
   from stowage.copy c left join stowage.upload u on u.tenant_id = c.tenant_id and u.copy_id = c.id
   where c.state in ('writing', 'releasing')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.stale_verdicts(p_signatures text, p_limit integer)
+ RETURNS TABLE(tenant_id uuid, asset_id uuid, n integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.tenant_id, v.asset_id, v.n
+  from (
+      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') < p_signatures limit p_limit)
+      union all
+      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') > p_signatures limit p_limit)
+    ) o
+    join lateral (
+      select asset_id, n from stowage.version
+      where tenant_id = o.tenant_id and sha256 = o.sha256 order by created_at desc limit 1
+    ) v on true
+  where not exists (select from stowage.step s where s.tenant_id = o.tenant_id and s.asset_id = v.asset_id and s.n = v.n
+    and s.name = 'scan' and s.state in ('waiting', 'running'))
+  limit p_limit
 $function$
 ;
 
@@ -1943,6 +2095,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION stowage.leave_quarantine()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update stowage.quarantine_entry set state = 'purged', ended_at = now()
+    where tenant_id = old.tenant_id and sha256 = old.sha256 and state = 'held';
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION stowage.may_publish(asset_type text)
  RETURNS boolean
  LANGUAGE sql
@@ -1963,6 +2126,8 @@ CREATE TRIGGER forget_removed AFTER DELETE ON stowage.version REFERENCING OLD TA
 CREATE TRIGGER forget_unaccepted AFTER UPDATE OF readable_unscanned ON stowage.organization FOR EACH ROW WHEN ((old.readable_unscanned IS DISTINCT FROM new.readable_unscanned)) EXECUTE FUNCTION stowage.forget_unaccepted();
 
 CREATE TRIGGER forget_unreadable AFTER UPDATE OF scan ON stowage.object FOR EACH ROW WHEN ((((old.scan)::text = ANY (ARRAY['clean'::text, 'not_scanned'::text])) AND ((new.scan)::text IS DISTINCT FROM (old.scan)::text))) EXECUTE FUNCTION stowage.forget_unreadable();
+
+CREATE TRIGGER leave_quarantine AFTER DELETE ON stowage.object FOR EACH ROW WHEN (((old.scan)::text = 'infected'::text)) EXECUTE FUNCTION stowage.leave_quarantine();
 
 -- Grants on schemas
 
@@ -2000,6 +2165,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.chunk TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.copy TO stowage_app;
 
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.false_positive TO stowage_app;
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.idempotency TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.incident TO stowage_app;
@@ -2013,6 +2180,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.organization TO stowage_ap
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.placement TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.platform_secret TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.quarantine_entry TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.scope_key TO stowage_app;
 
@@ -2056,13 +2225,15 @@ GRANT EXECUTE ON ROUTINE api.all_tenants() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.away_from_home(OUT away_count bigint, OUT away_bytes numeric, OUT single_count bigint, OUT single_bytes numeric) TO stowage_sweep;
 
-GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
-GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.copies_at(p_store text, p_key text) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.count_incidents() TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.count_steps() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_assets(p_limit integer) TO stowage_sweep;
 
@@ -2102,6 +2273,8 @@ GRANT EXECUTE ON ROUTINE api.forget_node(p_node uuid) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.hold_staged(p_upload uuid) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.judge(p_sha256 bytea, p_scan text, p_reason text, p_finding text, p_signatures text) TO stowage_app;
+
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval) TO stowage_app;
@@ -2124,7 +2297,11 @@ GRANT EXECUTE ON ROUTINE api.see_node(p_node uuid, p_data uuid, p_seconds intege
 
 GRANT EXECUTE ON ROUTINE api.settle(tenant uuid, me uuid, rank integer, asset uuid, platform boolean) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.settle_verdict(p_sha256 bytea, p_store text) TO stowage_app;
+
 GRANT EXECUTE ON ROUTINE api.staging(OUT unfinished_count bigint, OUT unfinished_bytes numeric, OUT releasing_count bigint, OUT releasing_bytes numeric) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.stale_verdicts(p_signatures text, p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.tenant() TO stowage_app;
 
@@ -2149,5 +2326,7 @@ GRANT EXECUTE ON ROUTINE stowage.forget_removed_versions() TO PUBLIC;
 GRANT EXECUTE ON ROUTINE stowage.forget_unaccepted() TO PUBLIC;
 
 GRANT EXECUTE ON ROUTINE stowage.forget_unreadable() TO PUBLIC;
+
+GRANT EXECUTE ON ROUTINE stowage.leave_quarantine() TO PUBLIC;
 
 GRANT EXECUTE ON ROUTINE stowage.may_publish(asset_type text) TO PUBLIC;

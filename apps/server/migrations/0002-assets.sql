@@ -77,9 +77,13 @@ create table stowage.object (
   scan stowage.scan_status not null,
   scan_reason text,
   finding text,
+  -- What the scanner knew when it gave its verdict; null where none was asked.
+  signatures text,
   created_at timestamptz(3) not null default now(),
   primary key (tenant_id, sha256)
 );
+-- Finds what was never scanned, or by a scanner that knew other things.
+create index on stowage.object (coalesce(signatures, ''));
 
 create table stowage.version (
   tenant_id uuid not null,
@@ -146,6 +150,8 @@ create table stowage.copy (
   epoch integer not null default 0,
   writable_until timestamptz(3),
   due_at timestamptz(3),
+  -- It lies, or is to lie, out of reach, because its bytes were found to be harmful.
+  quarantined boolean not null default false,
   -- A store that is to have these bytes too: beside this copy, or instead of it when it lies away from home.
   wanted_in text,
   away boolean not null default false,
@@ -295,14 +301,23 @@ create table stowage.step (
   asset_id uuid not null,
   n integer not null,
   name text not null,
-  state text not null check (state in ('waiting', 'done', 'dead')),
+  -- running: somebody has it in hand until due_at, and then anybody may.
+  state text not null check (state in ('waiting', 'running', 'done', 'skipped', 'dead')),
+  -- Lower goes first: 0 a file sent in a call, 1 somebody waits for it, 2 in a batch.
+  priority smallint not null default 1,
+  -- Counts up each time that somebody takes it in hand; only the last one may end it.
   attempts integer not null default 0,
+  -- Attempts that failed for a reason that does not pass by itself.
+  failures integer not null default 0,
   due_at timestamptz(3) not null default now(),
-  error text,
+  -- Why it failed the last time, or was skipped.
+  reason text,
+  -- Of the last attempt.
+  duration_ms integer,
   updated_at timestamptz(3) not null default now(),
   primary key (tenant_id, asset_id, n, name)
 );
-create index on stowage.step (due_at) where state = 'waiting';
+create index on stowage.step (priority, due_at) where state in ('waiting', 'running');
 
 do $$
 declare t text;

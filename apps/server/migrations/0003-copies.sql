@@ -4,7 +4,7 @@
 -- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once.
 -- Answers 'live', 'deduplicated', or 'lost' when the reaper has taken the copy since.
 create function api.commit_copy(
-  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text,
+  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
   p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea,
   p_usage uuid, p_files integer
@@ -16,18 +16,22 @@ declare
 begin
   -- The lock keeps api.release_copies away until this transaction ends; the loop covers an object row removed in between.
   loop
-    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason)
-      values (t, p_sha256, p_size, p_scan, p_scan_reason) on conflict do nothing;
+    insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason, finding, signatures)
+      values (t, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures) on conflict do nothing;
     inserted := found;
     exit when inserted;
     perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
     exit when found;
   end loop;
 
+  if p_signatures is not null then
+    perform api.judge(p_sha256, p_scan, p_scan_reason, p_finding, p_signatures);
+  end if;
+
   deduplicated := not inserted and p_asset is null and exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live'
-      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null
+      and placement_id = p_placement and encrypted = p_encrypted and asset_id is null and not quarantined
   );
   if deduplicated then
     update stowage.copy set state = 'releasing', due_at = now(), writable_until = null
@@ -121,7 +125,7 @@ end $$;
 -- What every upload ends with: its share of the quota, and its copy. Refuses by raising, so that COMMIT may be sent
 -- along without waiting: SW001 over quota, SW002 taken by the reaper.
 create function api.commit_upload(
-  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text,
+  p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
   p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea,
   p_usage uuid, p_files integer
@@ -130,7 +134,7 @@ begin
   if not api.reserve(p_size, p_files) then
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
-  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_scope, p_placement, p_store, p_key, p_encrypted,
+  if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,
       p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
     raise exception using errcode = 'SW002', message = 'the copy was taken';
   end if;
@@ -157,11 +161,11 @@ begin
   end if;
   if p_copy is null then
     perform from stowage.copy where tenant_id = t and sha256 = source.sha256 and scope = source.scope and state = 'live'
-      and store_id = source.wanted_in and asset_id is null and id <> p_source;
+      and store_id = source.wanted_in and asset_id is null and quarantined = source.quarantined and id <> p_source;
   else
     update stowage.copy
       set state = 'live', sha256 = source.sha256, asset_id = source.asset_id, n = source.n, stored_bytes = p_stored,
-        envelope = p_envelope, encrypted = p_encrypted, due_at = null, writable_until = null,
+        envelope = p_envelope, encrypted = p_encrypted, quarantined = source.quarantined, due_at = null, writable_until = null,
         wanted_in = p_wanted_in, wanted_at = case when p_wanted_in is null then null else now() end
       where tenant_id = t and id = p_copy and state = 'writing' and epoch = 0;
   end if;

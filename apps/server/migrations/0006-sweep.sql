@@ -16,7 +16,8 @@ $$;
 
 create function api.due_steps(p_limit integer) returns table (tenant_id uuid, asset_id uuid, n integer, name text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select tenant_id, asset_id, n, name from stowage.step where state = 'waiting' and due_at <= now() order by due_at limit p_limit
+  select tenant_id, asset_id, n, name from stowage.step
+  where state in ('waiting', 'running') and due_at <= now() order by priority, due_at limit p_limit
 $$;
 
 create function api.due_staged_uploads(p_limit integer) returns table (tenant_id uuid, id uuid)

@@ -10,12 +10,14 @@ import { prepareSchedule, startWorker } from './doors/worker/schedule.ts'
 import { assetHandlers } from './features/assets/room.ts'
 import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
+import { quarantineHandlers, stepHandlers } from './features/inspection/room.ts'
 import { sharingHandlers, sharingOperations } from './features/sharing/room.ts'
 import { incidentHandlers, takeMessage } from './features/stores/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
+import { createInspection, openScanner } from './inspection.ts'
 import { inspector } from './inspector.ts'
 import { joinNodes } from './nodes.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
@@ -82,13 +84,15 @@ function watchStores(metrics: Metrics, log: Logger) {
   }
 }
 
-function createHandlers(config: Config, foundation: Foundation, stores: Stores['stores']): Handlers {
+function createHandlers(config: Config, foundation: Foundation, { stores, defaultStoreId }: Stores): Handlers {
   return {
     ...tenantHandlers(new Set(stores.keys())),
     ...assetHandlers(config),
     ...versionHandlers(config),
     ...stagedHandlers,
     ...sharingHandlers,
+    ...stepHandlers,
+    ...quarantineHandlers({ homeStoreId: defaultStoreId }),
     ...auditHandlers(foundation.auditSigning),
     ...incidentHandlers,
   }
@@ -135,6 +139,7 @@ export async function createApp(
   const downloads = createDownloadCounter(inTenant, log)
   const placements = createPlacements(pools.first)
   const options = uploadsOptions(config, opened)
+  const scanner = openScanner(config, log)
   const uploads: Uploads = {
     platform,
     stores,
@@ -142,6 +147,7 @@ export async function createApp(
     scopeKeys,
     placements,
     inspector,
+    scanning: scanner,
     signing: foundation.urlSigning,
     isUp,
     finishing: createBell(),
@@ -153,6 +159,7 @@ export async function createApp(
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
     uploads,
+    inspection: createInspection(config, uploads, scanner, log),
     storeEvents,
     inTenant,
     cdn,
@@ -165,7 +172,7 @@ export async function createApp(
   }
   return {
     platform,
-    handlers: createHandlers(config, foundation, stores),
+    handlers: createHandlers(config, foundation, opened),
     storeHandlers: { ...stagedOperations(uploads), ...sharingOperations({ delivery, signing: foundation.urlSigning }) },
     uploads,
     storeEvents,
@@ -173,13 +180,14 @@ export async function createApp(
     worker,
     metrics,
     stores,
-    storeStates: opened.states,
+    states: { stores: opened.states, scanner: () => scanner?.state() ?? 'none' },
     pools,
     tokens: createTokenReader(config),
     urlSigning: foundation.urlSigning,
     async close() {
       await downloads.stop()
       await auditTrail.stop()
+      scanner?.close()
       await Promise.all([...stores.values()].map((store) => store.close()))
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },

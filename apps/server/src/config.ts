@@ -73,6 +73,39 @@ export const settings = {
     schema: text,
     secret: true,
   },
+  clamd: {
+    env: 'STOWAGE_CLAMD',
+    doc: 'The ClamAV daemon that scans files: `host:port`, or `unix:/path` for its socket. It must have `AlertExceedsMax yes`. Default: none, and files are not scanned.',
+    schema: z
+      .string()
+      .regex(/^(unix:\/.+|.+:\d{1,5})$/, 'must be host:port or unix:/path')
+      .optional(),
+  },
+  clamdPlaces: {
+    env: 'STOWAGE_CLAMD_PLACES',
+    doc: "Scans at once; fewer than clamd's `MaxThreads`.",
+    schema: count(8).refine((places) => places > 0, 'must be at least 1'),
+  },
+  clamdMaxBytes: {
+    env: 'STOWAGE_CLAMD_MAX_BYTES',
+    doc: "The most bytes that clamd is given of a file; what is larger counts as not scanned (`tooLarge`). Not more than clamd's `StreamMaxLength`, `MaxFileSize` and `MaxScanSize`.",
+    schema: count(100 * 1024 * 1024),
+  },
+  scanWaitSeconds: {
+    env: 'STOWAGE_SCAN_WAIT_SECONDS',
+    doc: 'How long an upload waits for its verdict after its last byte. What takes longer is answered as `pending`, and is readable once it is done.',
+    schema: count(20),
+  },
+  rescansPerMinute: {
+    env: 'STOWAGE_RESCANS_PER_MINUTE',
+    doc: 'How many contents are scanned again each minute when the signatures have changed.',
+    schema: count(60),
+  },
+  quarantineStore: {
+    env: 'STOWAGE_QUARANTINE_STORE',
+    doc: 'Where infected files are moved to, below `quarantine/`. Default: the store for new files.',
+    schema: text,
+  },
   store: {
     env: 'STOWAGE_STORE',
     doc: 'Where bytes lie: `local` (a folder below the data folder), `s3`, `gcs`, `azure`, `database`, `memory` (lost at the end; for trying things out), or one that `STOWAGE_STORES` names.',

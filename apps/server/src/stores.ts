@@ -81,7 +81,8 @@ export async function openStores(
     if (isEncrypted) encryptedStores.add(storeId)
     stores.set(storeId, isEncrypted ? encrypted(guard) : guard)
   }
-  for (const name of ['store', 'fallbackStore', 'secondStore'] as const) requireKnown(config, name, stores)
+  for (const name of ['store', 'fallbackStore', 'secondStore', 'quarantineStore'] as const)
+    requireKnown(config, name, stores)
   const defaultStoreId = (await hasCredentials(config.store, plain, log)) ? config.store : LOCAL_STORE
   return {
     stores,
@@ -132,7 +133,7 @@ export async function openKind(storeId: string, { kind, ...settings }: Record<st
 
 function requireKnown(
   config: Config,
-  name: 'store' | 'fallbackStore' | 'secondStore',
+  name: 'store' | 'fallbackStore' | 'secondStore' | 'quarantineStore',
   stores: ReadonlyMap<string, unknown>,
 ): void {
   const storeId = config[name]
@@ -141,6 +142,7 @@ function requireKnown(
     store: 'STOWAGE_STORE',
     fallbackStore: 'STOWAGE_FALLBACK_STORE',
     secondStore: 'STOWAGE_SECOND_STORE',
+    quarantineStore: 'STOWAGE_QUARANTINE_STORE',
   }
   throw new SettingsError([
     `${variable[name]}=${storeId}: there is no such store; there are ${[...stores.keys()].join(', ')}`,

@@ -2,6 +2,7 @@
 const VARIABLES = {
   s3: 'STOWAGE_TEST_S3',
   azure: 'STOWAGE_TEST_AZURE',
+  clamd: 'STOWAGE_TEST_CLAMD',
 } as const
 
 /**

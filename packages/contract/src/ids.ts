@@ -12,6 +12,7 @@ export const idPrefixes = {
   signedUrl: 'sig',
   auditEvent: 'evt',
   incident: 'inc',
+  quarantine: 'qua',
   request: 'req',
 } as const
 

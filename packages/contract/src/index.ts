@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Operation } from './operation.ts'
 import { assetOperations } from './rooms/assets.ts'
 import { auditOperations } from './rooms/audit.ts'
+import { inspectionOperations } from './rooms/inspection.ts'
 import { sharingOperations } from './rooms/sharing.ts'
 import { storeOperations } from './rooms/stores.ts'
 import { tenantOperations } from './rooms/tenants.ts'
@@ -13,6 +14,7 @@ export const operations = {
   ...assetOperations,
   ...sharingOperations,
   ...uploadOperations,
+  ...inspectionOperations,
   ...auditOperations,
   ...storeOperations,
 }

@@ -12,6 +12,7 @@ export const actions = [
   'keys.manage',
   'usage.read',
   'audit.read',
+  'quarantine.manage',
   'stores.report',
   'assets.create',
   'assets.read',

@@ -165,6 +165,13 @@ export const problems = {
     },
   ),
   'asset.quarantined': problem(403, 'The asset is in quarantine', 'An admin can review and release it.'),
+  'quarantine.notFound': problem(404, 'There is no such entry in quarantine', 'List the quarantine.'),
+  'quarantine.ended': problem(
+    409,
+    'The entry is in another state',
+    'See `state`: what is held can be released or purged, and a release can be revoked.',
+    { state: text },
+  ),
   'version.notFound': problem(404, 'There is no such version', 'List the versions of the asset.'),
 
   'upload.empty': problem(422, 'The file is empty', 'Send a file with content.'),

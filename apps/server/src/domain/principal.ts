@@ -30,6 +30,7 @@ const leastRank: Record<Action, number> = {
   'keys.manage': rankOf.admin,
   'usage.read': rankOf.admin,
   'audit.read': rankOf.admin,
+  'quarantine.manage': rankOf.admin,
   'stores.report': rankOf.owner,
   'assets.create': rankOf.editor,
   'assets.read': rankOf.public,

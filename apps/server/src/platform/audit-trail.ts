@@ -3,7 +3,7 @@ import type { OperationName } from '@stowage/contract'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { canonical } from '../domain/canonical.ts'
-import { newUuid } from '../domain/id.ts'
+import { newUuid, toId } from '../domain/id.ts'
 import type { Principal } from '../domain/principal.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Db, fixed, send } from './database/connect.ts'
@@ -72,6 +72,20 @@ export function auditOutcome(
     remarks: [...(act.remarks ?? [])].sort(),
     person: { ip: call.ip, userAgent: call.userAgent },
   }
+}
+
+/** Records what the service did by itself, in the caller's transaction. */
+export async function auditOwnAct(
+  trail: Pick<AuditTrail, 'write'>,
+  db: Db,
+  action: `system.${string}`,
+  act: { tenantId: string; subject: readonly string[]; remarks?: ReadonlySet<string> },
+  at: Date,
+): Promise<void> {
+  const { tenantId, ...about } = act
+  const call = { requestId: toId('request', newUuid()), ip: null, userAgent: null }
+  const note = auditOutcome(action, call, { ...about, principal: { kind: 'system', id: null, tenantId } }, at)
+  await Promise.all(trail.write(db, note))
 }
 
 const FLUSH_EVERY_MS = 500

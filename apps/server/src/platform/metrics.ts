@@ -47,6 +47,18 @@ export function createMetrics() {
       labelNames: ['became'],
       registers,
     }),
+    steps: new Gauge({
+      name: 'stowage_steps',
+      help: 'Steps of the pipeline that wait, run, or were given up',
+      labelNames: ['step', 'state'],
+      registers,
+    }),
+    scannerUp: new Gauge({
+      name: 'stowage_scanner_up',
+      help: 'Whether the virus scanner answered when it was last asked',
+      labelNames: ['scanner'],
+      registers,
+    }),
     incidents: new Gauge({
       name: 'stowage_incidents',
       help: 'What happened to stored bytes behind our back, by kind and by what was found',

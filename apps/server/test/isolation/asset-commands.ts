@@ -206,6 +206,14 @@ const versionCommands = {
       },
     ),
   },
+  'steps.list': about(
+    () => ({}),
+    () => allowed(),
+  ),
+  'steps.retry': about(
+    (chooser) => ({ step: 'prune', version: someVersion(chooser) }),
+    (_model, _actor, asset, { version }) => (asset.versions.has(version as number) ? allowed() : refused('notThere')),
+  ),
   'versions.get': about(
     (chooser) => ({ version: someVersion(chooser) }),
     (_model, _actor, asset, { version }) => (asset.versions.has(version as number) ? allowed() : refused('notThere')),

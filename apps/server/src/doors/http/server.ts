@@ -36,7 +36,7 @@ export interface HttpApp extends Omit<Door, 'publicUrl'> {
   urlSigning: SecretKeys
   metrics: Metrics
   pools: { requests: pg.Pool; sweep: pg.Pool }
-  storeStates: () => Record<string, string>
+  states: { stores: () => Record<string, string>; scanner: () => 'up' | 'down' | 'none' }
 }
 
 export interface HttpOptions {
@@ -112,7 +112,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   addResumableRoutes(server, door, app.uploads)
   addStoreEventsRoute(server, door, app.storeEvents)
   addContentRoute(server, door, app.delivery, app.urlSigning)
-  addServiceRoutes(server, app.metrics, app.pools, app.storeStates)
+  addServiceRoutes(server, app.metrics, app.pools, app.states)
   return server
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
+import { countSteps } from '../../features/inspection/room.ts'
 import { countIncidents } from '../../features/stores/room.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { docsPage } from './docs-page.ts'
@@ -10,19 +11,22 @@ export function addServiceRoutes(
   server: FastifyInstance,
   metrics: Metrics,
   pools: { requests: pg.Pool; sweep: pg.Pool },
-  storeStates: () => Record<string, string>,
+  state: { stores: () => Record<string, string>; scanner: () => 'up' | 'down' | 'none' },
 ): void {
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async () => {
     await pools.requests.query('select 1')
-    return { status: 'ready', stores: storeStates() }
+    return { status: 'ready', stores: state.stores(), scanner: state.scanner() }
   })
   server.get('/metrics', async (_request, reply) => {
     await countCopies(metrics, pools.sweep)
     metrics.incidents.reset()
     for (const { kind, outcome, count } of await countIncidents(pools.sweep))
       metrics.incidents.set({ kind, outcome }, count)
-    for (const [store, state] of Object.entries(storeStates())) metrics.storeUp.set({ store }, state === 'open' ? 0 : 1)
+    metrics.steps.reset()
+    for (const { name, state, count } of await countSteps(pools.sweep)) metrics.steps.set({ step: name, state }, count)
+    for (const [store, is] of Object.entries(state.stores())) metrics.storeUp.set({ store }, is === 'open' ? 0 : 1)
+    if (state.scanner() !== 'none') metrics.scannerUp.set({ scanner: 'clamd' }, state.scanner() === 'up' ? 1 : 0)
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   const document = JSON.stringify(openApiDocument())

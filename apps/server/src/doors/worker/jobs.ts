@@ -1,16 +1,14 @@
 import { sql } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { newUuid } from '../../domain/id.ts'
-import { lockAssetRow } from '../../features/assets/room.ts'
 import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { purgeCached } from '../../features/delivery/room.ts'
+import { askRescan, type Inspection, runStep, type StepId, type Version } from '../../features/inspection/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
 import { forgetOld, type StoreEvents, scrubIncident, takeFromInbox } from '../../features/stores/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
 import { expireStaged, finishStaged, replicateCopy, type Uploads } from '../../features/uploads/room.ts'
-import { pruneByRule } from '../../features/versions/room.ts'
-import { type AuditTrail, auditOutcome } from '../../platform/audit-trail.ts'
+import { type AuditTrail, auditOwnAct } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import type { Cdn } from '../../providers/cdn/port.ts'
@@ -26,7 +24,8 @@ export interface Jobs {
   auditTrail: AuditTrail
   auditSigning: SecretKeys
   keepHead: (head: SealedHead) => Promise<void>
-  options: { trashDays: number; releaseDelaySeconds: number }
+  inspection: Inspection
+  options: { trashDays: number; releaseDelaySeconds: number; rescansPerMinute: number }
   clock: () => Date
   log: Logger
 }
@@ -34,7 +33,10 @@ export interface Jobs {
 const AT_ONCE = 500
 /** A large file does not keep the others waiting. */
 const FINISHED_AT_ONCE = 4
-const MAX_ATTEMPTS = 8
+const STEPS_AT_ONCE = 4
+/** Few, so that what is urgent does not wait behind them. */
+const STEPS_FOUND = 16
+const READY_WITHIN_MS = 10_000
 
 /** Each job once, by name: what the schedule runs every minute. Answers how much each has done. */
 export const jobs = {
@@ -110,8 +112,18 @@ export const jobs = {
     )
   },
   steps: async (worker: Jobs): Promise<number> => {
-    const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [AT_ONCE])
-    return countDone(worker, 'steps', found, (step) => runStep(worker, step))
+    const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [STEPS_FOUND])
+    return countDone(worker, 'steps', found, (step) => runStep(worker.inspection, step), STEPS_AT_ONCE)
+  },
+  rescan: async (worker: Jobs): Promise<number> => {
+    const { scanner } = worker.inspection
+    const signatures = await scanner?.ready(AbortSignal.timeout(READY_WITHIN_MS)).catch(() => undefined)
+    if (signatures === undefined) return 0
+    const stale = await find<Version>(worker, 'select * from api.stale_verdicts($1, $2)', [
+      signatures,
+      worker.options.rescansPerMinute,
+    ])
+    return countDone(worker, 'rescan', stale, (version) => askRescan(worker.inspection, version))
   },
 } as const
 
@@ -149,9 +161,7 @@ async function expireOne(worker: Jobs, tenantId: string, assetId: string): Promi
   return worker.inTenant(tenantId, async (db) => {
     const outcome = await expireAsset(db, tenantId, assetId, now, worker.options)
     if (!outcome) return false
-    const act = { principal: { kind: 'system' as const, id: null, tenantId }, subject: [assetId] }
-    const call = { requestId: newUuid(), ip: null, userAgent: null }
-    await Promise.all(worker.auditTrail.write(db, auditOutcome(`system.${outcome}`, call, act, now)))
+    await auditOwnAct(worker.auditTrail, db, `system.${outcome}`, { tenantId, subject: [assetId] }, now)
     return true
   })
 }
@@ -170,65 +180,4 @@ async function tidy(db: Db, tenantId: string): Promise<boolean> {
     .executeTakeFirst()
   const forgotten = await forgetOld(db, tenantId)
   return forgotten || answers.numDeletedRows + urls.numDeletedRows > 0n
-}
-
-interface StepId {
-  tenant_id: string
-  asset_id: string
-  n: number
-  name: string
-}
-
-/** Runs a step in one transaction with its record, so that it is done once; failures back off and end as dead (R7). */
-async function runStep(worker: Jobs, step: StepId): Promise<boolean> {
-  try {
-    return await worker.inTenant(step.tenant_id, async (db) => {
-      const { rows } = await sql<{ name: string }>`select name from step
-        where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name} and state = 'waiting'
-        for update skip locked`.execute(db)
-      if (rows.length === 0) return false
-      await steps[step.name]?.(db, step, worker)
-      await markStep(db, step, { state: 'done', error: null })
-      return true
-    })
-  } catch (error) {
-    await worker.inTenant(step.tenant_id, (db) => failStep(db, step, String(error)))
-    throw error
-  }
-}
-
-const steps: Record<string, (db: Db, step: StepId, worker: Jobs) => Promise<void>> = {
-  async prune(db, step, worker) {
-    const asset = await lockAssetRow(db, step.tenant_id, step.asset_id)
-    if (!asset) return
-    const keepVersions = await keptVersions(db, step.tenant_id, asset.asset_type)
-    if (keepVersions !== null) await pruneByRule(db, asset, keepVersions, worker.options.releaseDelaySeconds)
-  },
-}
-
-async function keptVersions(db: Db, tenantId: string, assetType: string): Promise<number | null> {
-  const { rows } = await sql<{ kept: number | null }>`select coalesce(
-      (select (rules ->> 'keepVersions')::int from asset_type where tenant_id = ${tenantId} and name = ${assetType}),
-      (select keep_versions from organization where tenant_id = ${tenantId})) as kept`.execute(db)
-  return rows[0]?.kept ?? null
-}
-
-async function markStep(db: Db, step: StepId, changes: { state: string; error: string | null }): Promise<void> {
-  await db
-    .updateTable('step')
-    .set({ ...changes, updated_at: sql<Date>`now()` })
-    .where('tenant_id', '=', step.tenant_id)
-    .where('asset_id', '=', step.asset_id)
-    .where('n', '=', step.n)
-    .where('name', '=', step.name)
-    .execute()
-}
-
-async function failStep(db: Db, step: StepId, error: string): Promise<void> {
-  await sql`update step set attempts = attempts + 1, error = ${error.slice(0, 500)}, updated_at = now(),
-      state = case when attempts + 1 >= ${MAX_ATTEMPTS} then 'dead' else 'waiting' end,
-      due_at = now() + make_interval(secs => power(2, attempts) * (0.5 + random()))
-    where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name}`.execute(
-    db,
-  )
 }

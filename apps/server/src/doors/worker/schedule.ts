@@ -63,13 +63,17 @@ export async function startWorker(worker: Jobs, sweep: Connection, log: Logger):
 }
 
 /** Runs a job again and again, with a pause between. @returns waits for the run under way, and begins no other */
-function poll(job: () => Promise<unknown>, bell: Bell, log: Logger): () => Promise<void> {
+function poll(job: () => Promise<number>, bell: Bell, log: Logger): () => Promise<void> {
   let stopped = false
   const run = async () => {
     for (;;) {
-      await bell.wait(POLL_MS)
       if (stopped) return
-      await job().catch((error) => log.warn({ err: error }, 'work could not be looked for'))
+      const done = await job().catch((error) => {
+        log.warn({ err: error }, 'work could not be looked for')
+        return 0
+      })
+      // Where there was work, there may be more.
+      if (done === 0) await bell.wait(POLL_MS)
     }
   }
   const running = run()

@@ -1,5 +1,5 @@
 import { newUuid, toId } from '../../domain/id.ts'
-import { auditOutcome } from '../../platform/audit-trail.ts'
+import { auditOwnAct } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Platform } from '../../platform/invoke.ts'
 import type { StoreEvents } from './room.ts'
@@ -30,11 +30,6 @@ export async function auditIncident(
   incidentId: string,
   remark: string,
 ): Promise<void> {
-  const act = {
-    principal: { kind: 'system' as const, id: null, tenantId },
-    subject: [toId('incident', incidentId)],
-    remarks: new Set([remark]),
-  }
-  const call = { requestId: toId('request', newUuid()), ip: null, userAgent: null }
-  await Promise.all(platform.auditTrail.write(db, auditOutcome(action, call, act, platform.clock())))
+  const act = { tenantId, subject: [toId('incident', incidentId)], remarks: new Set([remark]) }
+  await auditOwnAct(platform.auditTrail, db, action, act, platform.clock())
 }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { backoffSeconds } from '../../platform/backoff.ts'
-import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import { StoreError } from '../../providers/stores/port.ts'
-import { storeOf } from '../uploads/room.ts'
+import { openCopy, type Uploads } from '../uploads/room.ts'
 import { auditIncident } from './incidents.ts'
 import type { StoreEvents } from './room.ts'
 import * as rows from './stores.sql.ts'
@@ -41,14 +40,10 @@ export async function scrubIncident(events: StoreEvents, tenantId: string, incid
 
 async function findingOf(events: StoreEvents, { tenant_id: tenantId, copy_id }: rows.IncidentRow): Promise<Finding> {
   const { uploads, platform } = events
-  const { copy, keys } = await platform.inTenant(tenantId, async (db) => {
-    const copy = await rows.findScrubbed(db, tenantId, copy_id as string)
-    const keys = copy?.encrypted ? await uploads.scopeKeys.wrapperOf(db, tenantId, copy.scope) : undefined
-    return { copy, keys }
-  })
+  const copy = await platform.inTenant(tenantId, (db) => rows.findScrubbed(db, tenantId, copy_id as string))
   if (copy?.state !== 'live') return 'released'
   try {
-    const actual = await hashOf(events, tenantId, copy, keys)
+    const actual = await hashOf(uploads, tenantId, copy)
     return actual.equals(copy.sha256 as Buffer) ? 'intact' : 'damaged'
   } catch (error) {
     if (error instanceof StoreError && error.kind === 'notFound') return 'missing'
@@ -57,20 +52,9 @@ async function findingOf(events: StoreEvents, { tenant_id: tenantId, copy_id }: 
   }
 }
 
-async function hashOf(
-  { uploads }: StoreEvents,
-  tenantId: string,
-  copy: rows.ScrubbedCopy,
-  keys: DataKeyWrapper | undefined,
-): Promise<Buffer> {
-  const { body } = await storeOf(uploads, copy.store_id).get(copy.key, {
-    tenantId,
-    context: copy.id,
-    ...(keys && { keys }),
-    ...(copy.envelope && { envelope: copy.envelope }),
-  })
+async function hashOf(uploads: Uploads, tenantId: string, copy: rows.ScrubbedCopy): Promise<Buffer> {
   const hash = createHash('sha256')
-  for await (const piece of body as AsyncIterable<Buffer>) hash.update(piece)
+  for await (const piece of await openCopy(uploads, tenantId, copy)) hash.update(piece as Buffer)
   return hash.digest()
 }
 

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { StoreEvent } from '../../domain/store-event.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { IncidentTable, StoreEventTable } from '../../platform/database/tables.ts'
+import type { StoredCopy } from '../uploads/room.ts'
 import type { KnownCopy } from './events.rules.ts'
 
 /** All SQL of the stores room. */
@@ -110,21 +111,15 @@ export async function findCopy(db: Db, tenantId: string, copyId: string): Promis
     .executeTakeFirst()
 }
 
-export interface ScrubbedCopy {
-  id: string
-  store_id: string
-  key: string
+export interface ScrubbedCopy extends StoredCopy {
   state: string
   sha256: Buffer | null
-  scope: string
-  envelope: Buffer | null
-  encrypted: boolean
 }
 
 export async function findScrubbed(db: Db, tenantId: string, copyId: string): Promise<ScrubbedCopy | undefined> {
   return db
     .selectFrom('copy')
-    .select(['id', 'store_id', 'key', 'state', 'sha256', 'scope', 'envelope', 'encrypted'])
+    .select(['id', 'store_id', 'key', 'state', 'sha256', 'scope', 'isolation', 'envelope', 'encrypted'])
     .where('tenant_id', '=', tenantId)
     .where('id', '=', copyId)
     .executeTakeFirst()

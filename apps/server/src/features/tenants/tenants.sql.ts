@@ -57,7 +57,16 @@ export async function countAssets(db: Db, tenantId: string): Promise<number> {
 /** What belongs to the organization alone goes with it; the audit trail stays. */
 export async function deleteOrganization(db: Db, tenantId: string): Promise<void> {
   await sql`select api.release_staged(id) from staged_upload where tenant_id = ${tenantId}`.execute(db)
-  for (const table of ['staged_upload', 'team', 'member', 'asset_type', 'api_key'] as const) {
+  const tables = [
+    'staged_upload',
+    'quarantine_entry',
+    'false_positive',
+    'team',
+    'member',
+    'asset_type',
+    'api_key',
+  ] as const
+  for (const table of tables) {
     await db.deleteFrom(table).where('tenant_id', '=', tenantId).execute()
   }
   await db.deleteFrom('organization').where('tenant_id', '=', tenantId).execute()

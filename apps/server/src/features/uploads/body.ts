@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
 import { StoreError } from '../../providers/stores/port.ts'
+import type { ScanTap } from './room.ts'
 
 /** A body whose first bytes have been read: all of them when it is short. */
 export type Opened = { complete: true; bytes: Buffer } | { complete: false; head: Buffer; rest: AsyncIterator<Buffer> }
@@ -34,25 +35,27 @@ export interface Tally {
 }
 
 /**
- * The bytes again, from the head on, counted and hashed on their way.
+ * The bytes again, from the head on, counted and hashed on their way, and shown to a tap.
  *
  * @throws Problem `upload.tooLarge` in the stream as soon as one byte too many has arrived
  */
 export function tallied(
   opened: { head: Buffer; rest: AsyncIterator<Buffer> },
   limitBytes: number,
+  tap?: Pick<ScanTap, 'write'>,
 ): { stream: Readable; tally: Tally } {
   const hash = createHash('sha256')
   const tally: Tally = { sizeBytes: 0, sha256: Buffer.alloc(0) }
-  const count = (piece: Buffer) => {
+  const count = async (piece: Buffer) => {
     tally.sizeBytes += piece.length
     if (tally.sizeBytes > limitBytes) throw new Problem('upload.tooLarge', { limitBytes })
     hash.update(piece)
+    await tap?.write(piece)
     return piece
   }
   async function* pieces() {
-    yield count(opened.head)
-    for (let next = await opened.rest.next(); !next.done; next = await opened.rest.next()) yield count(next.value)
+    yield await count(opened.head)
+    for (let next = await opened.rest.next(); !next.done; next = await opened.rest.next()) yield await count(next.value)
     tally.sha256 = hash.digest()
   }
   return { stream: Readable.from(pieces(), { highWaterMark: 4 }), tally }

@@ -10,7 +10,7 @@ import { commitVersion, keyFactsOf, type Plan, planUpload, termsAhead } from './
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { fallbackOf, makeTarget, placeOf, type Target } from './target.ts'
 import { type StoredContent, storeBytes, type Transfer } from './transfer.ts'
-import { acceptedType, ZIP } from './uploads.rules.ts'
+import { acceptedType, NO_SCANNER, ZIP } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
 /** What the first transaction has settled and recorded. */
@@ -138,7 +138,7 @@ async function versionNumber(
 /** What the first bytes show is refused before the rest is sent; an archive's true kind may only show at its end. */
 function refuseWrongTypeEarly(request: UploadRequest, plan: Plan, detected: string): void {
   if (detected === ZIP) return
-  const facts = { sizeBytes: 0, sha256: Buffer.alloc(0), detected, charset: null }
+  const facts = { scan: NO_SCANNER, sizeBytes: 0, sha256: Buffer.alloc(0), detected, charset: null }
   acceptedType(
     facts,
     { name: plan.name, declaredType: request.declaredType, expectedSha256: undefined },

@@ -133,6 +133,11 @@ export function prefixFor(layout: Layout, facts: KeyFacts): string {
 /** Before every key of bytes that wait to be checked; nothing else lies below it. */
 export const STAGING = 'staging/'
 
+/** What the keys of an organization's harmful copies begin with, out of reach of every layout. */
+export function quarantinePrefix(organizationSlug: string): string {
+  return `quarantine/${organizationSlug}/`
+}
+
 /** Under this name, below an upload's own prefix, lies what was sent straight to a store. */
 export const CONTENT = 'content'
 

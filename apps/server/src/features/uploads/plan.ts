@@ -21,7 +21,7 @@ import {
 import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tenants/room.ts'
 import type { KeyFacts } from './placing.ts'
 import type { Fields, StagedSource, UploadRequest, UploadsOptions } from './room.ts'
-import { type ContentFacts, nameOf, type Owner, ownerOf, sizeLimit } from './uploads.rules.ts'
+import { type ContentFacts, nameOf, type Owner, ownerOf, type ScanFacts, sizeLimit } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
 /** What is settled before the bytes are looked at: whose they will be, under which rules, as what. */
@@ -119,8 +119,6 @@ export interface Checked {
   staged: StagedSource | undefined
 }
 
-const NOT_SCANNED = { status: 'not_scanned', reason: 'noScanner' }
-
 /**
  * The rows of a new version: quota, object and copy, asset, version, tags, pipeline steps. They are sent and left to
  * COMMIT to wait for, which then fails with `quota.exceeded`, or `upload.lost` when the reaper has taken the copy.
@@ -149,7 +147,7 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
     ...checked.copy,
     sha256: facts.sha256,
     sizeBytes: facts.sizeBytes,
-    scan: NOT_SCANNED,
+    scan: facts.scan,
     scope: checked.scope,
     boundTo: checked.perVersion ? { assetId, n } : null,
     usageId: newUuid(),
@@ -162,11 +160,16 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))
   if (plan.keepVersions !== null && n > plan.keepVersions)
     context.atCommit(rows.insertStep(db, tenantId, assetId, n, 'prune'))
+  const looked = afterLook[facts.scan.status]
+  if (looked !== undefined) context.atCommit(rows.insertStep(db, tenantId, assetId, n, looked))
   // A new version's asset has been read before: its counters come with it.
   return plan.existing && input.assetId
     ? showAsset(context, await getAsset(context, input.assetId))
     : showAsset(context, asset)
 }
+
+/** What the pipeline has to do after a scanner's first look. */
+const afterLook: Partial<Record<ScanFacts['status'], string>> = { pending: 'scan', infected: 'quarantine' }
 
 /** What the row of the asset's current version says; an upload that began earlier than another does not overtake it. */
 function current(plan: Plan, checked: Checked, n: number) {
@@ -177,8 +180,8 @@ function current(plan: Plan, checked: Checked, n: number) {
     media_type: checked.mediaType,
     size_bytes: checked.facts.sizeBytes,
     sha256: checked.facts.sha256,
-    scan: NOT_SCANNED.status,
-    scan_reason: NOT_SCANNED.reason,
+    scan: checked.facts.scan.status,
+    scan_reason: checked.facts.scan.reason,
   }
 }
 

@@ -1,31 +1,26 @@
 import type { Readable } from 'node:stream'
 import { sql } from 'kysely'
 import { extensionOf } from '../../domain/asset-name.ts'
-import { newUuid } from '../../domain/id.ts'
+import { newUuid, toId } from '../../domain/id.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import { isUniqueViolation } from '../../platform/database/transaction.ts'
 import { type PutReceipt, StoreError } from '../../providers/stores/port.ts'
 import type { Tally } from './body.ts'
-import type { KeyFacts } from './placing.ts'
+import { openCopy, type StoredCopy } from './open-copy.ts'
+import { type KeyFacts, quarantinePrefix } from './placing.ts'
 import { ownerName } from './plan.ts'
 import type { Uploads } from './room.ts'
-import { besideBytes, makeTarget, placeOf, storeOf, type Target } from './target.ts'
+import { besideBytes, makeTarget, type Place, placeOf, type Target } from './target.ts'
 import { beat, putThrough } from './transfer.ts'
 import type { Owner } from './uploads.rules.ts'
 import { insertCopy } from './uploads.sql.ts'
 
 const RETRY_SECONDS = 60
 
-interface Wanted {
-  id: string
+interface Wanted extends StoredCopy {
   sha256: Buffer
-  scope: string
-  store_id: string
-  key: string
-  isolation: string | null
-  envelope: Buffer | null
-  encrypted: boolean
   away: boolean
+  quarantined: boolean
   wanted_in: string
   second_store_id: string | null
   size_bytes: number
@@ -56,9 +51,12 @@ export async function replicateCopy(
   options: { releaseDelaySeconds: number },
 ): Promise<boolean> {
   const { inTenant } = uploads.platform
+  let { releaseDelaySeconds } = options
   const begun = await inTenant(tenantId, async (db) => {
     const wanted = await claimWanted(db, tenantId, copyId)
-    if (wanted?.is_there) await place(db, undefined, wanted.id, undefined, undefined, options.releaseDelaySeconds)
+    // What is harmful goes at once (R12).
+    if (wanted?.quarantined) releaseDelaySeconds = 0
+    if (wanted?.is_there) await place(db, undefined, wanted.id, undefined, undefined, releaseDelaySeconds)
     if (!wanted || wanted.is_there) return undefined
     return { wanted, target: await intendReplica(uploads, db, tenantId, wanted) }
   }).catch((error) => {
@@ -72,9 +70,10 @@ export async function replicateCopy(
   if (!tally.sha256.equals(wanted.sha256)) {
     throw new StoreError('corrupt', `Copy ${wanted.id} in ${wanted.store_id} is not what it was`)
   }
-  const second = wanted.away ? (wanted.second_store_id ?? uploads.options.secondStoreId) : undefined
+  const wantsSecond = wanted.away && !wanted.quarantined
+  const second = wantsSecond ? (wanted.second_store_id ?? uploads.options.secondStoreId) : undefined
   return inTenant(tenantId, (db) =>
-    place(db, target, wanted.id, receipt, second === target.storeId ? undefined : second, options.releaseDelaySeconds),
+    place(db, target, wanted.id, receipt, second === target.storeId ? undefined : second, releaseDelaySeconds),
   )
 }
 
@@ -86,10 +85,11 @@ async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wa
   )
   if (claimed.numAffectedRows !== 1n) return undefined
   const { rows } = await sql<Wanted>`
-    select c.id, c.sha256, c.scope, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, c.away, c.wanted_in, o.second_store_id, o.slug,
+    select c.id, c.sha256, c.scope, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, c.away, c.quarantined, c.wanted_in, o.second_store_id, o.slug,
       v.size_bytes, v.media_type, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
       c.asset_id is null and exists (select from copy t where t.tenant_id = c.tenant_id and t.sha256 = c.sha256
-        and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null) as is_there
+        and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null
+        and t.quarantined = c.quarantined and t.id <> c.id) as is_there
     from copy c
       join organization o on o.tenant_id = c.tenant_id
       join version v on v.tenant_id = c.tenant_id and v.sha256 = c.sha256 and v.scope = c.scope
@@ -112,10 +112,17 @@ async function intendReplica(uploads: Uploads, db: Db, tenantId: string, wanted:
     extension: extensionOf(wanted.name),
     createdAt: wanted.created_at,
   }
-  const place = placeOf(uploads.options.layout, wanted.wanted_in, wanted.scope, facts, !wanted.away)
+  const place = wanted.quarantined
+    ? outOfReach(wanted, facts.copyId)
+    : placeOf(uploads.options.layout, wanted.wanted_in, wanted.scope, facts, !wanted.away)
   const target = await makeTarget(uploads, db, tenantId, place)
   await insertCopy(db, target, new Date(Date.now() + uploads.options.leaseSeconds * 1000))
   return target
+}
+
+function outOfReach({ wanted_in: storeId, scope, slug }: Wanted, copyId: string): Place {
+  const within = quarantinePrefix(slug)
+  return { storeId, scope, copyId, key: within + toId('copy', copyId), within, reserve: true }
 }
 
 async function copyAcross(
@@ -127,7 +134,7 @@ async function copyAcross(
   const stopBeating = beat(uploads, target, abort)
   let body: Readable | undefined
   try {
-    body = await openSource(uploads, target.tenantId, wanted, abort.signal)
+    body = await openCopy(uploads, target.tenantId, wanted, { signal: abort.signal })
     const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
     const options = { sizeBytes: wanted.size_bytes, ...besideBytes(target, wanted.media_type) }
     return await putThrough(uploads, target, source, Number.POSITIVE_INFINITY, options, abort)
@@ -135,21 +142,6 @@ async function copyAcross(
     stopBeating()
     body?.destroy()
   }
-}
-
-async function openSource(uploads: Uploads, tenantId: string, wanted: Wanted, signal: AbortSignal): Promise<Readable> {
-  const keys = wanted.encrypted
-    ? await uploads.platform.inTenant(tenantId, (db) => uploads.scopeKeys.wrapperOf(db, tenantId, wanted.scope))
-    : undefined
-  const { body } = await storeOf(uploads, wanted.store_id).get(wanted.key, {
-    signal,
-    tenantId,
-    context: wanted.id,
-    ...(wanted.isolation !== null && { within: wanted.isolation }),
-    ...(wanted.envelope && { envelope: wanted.envelope }),
-    ...(keys && { keys }),
-  })
-  return body
 }
 
 async function place(

@@ -8,6 +8,7 @@ import type { ScopeKeyring } from '../../platform/scope-keys.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
 import type { Placements } from './placing.ts'
+import type { ScanFacts } from './uploads.rules.ts'
 
 /** What an upload may say beside its bytes; a new version says less. */
 export type Fields = UploadFields & { assetId?: string }
@@ -59,6 +60,20 @@ export interface Inspector {
   ): Promise<void>
 }
 
+/** Has bytes scanned while they stream by. Given by the wiring. */
+export interface Scanning {
+  begin(): ScanTap
+}
+
+/** One file on its way past the scanner, which never fails it and never holds it up for long. */
+export interface ScanTap {
+  write(bytes: Buffer): Promise<void>
+  /** `pending` where there is no verdict yet: the pipeline finishes it. */
+  verdict(): Promise<ScanFacts>
+  /** Does nothing after `verdict`. */
+  cancel(): void
+}
+
 export interface UploadsOptions {
   /** Up to this size an object lies in the database, beside its row; 0 for never. */
   smallObjectBytes: number
@@ -83,6 +98,8 @@ export interface Uploads {
   placements: Placements
   scopeKeys: ScopeKeyring
   inspector: Inspector
+  /** Undefined where no scanner is set up. */
+  scanning: Scanning | undefined
   /** Signs the service's own URLs for uploading. */
   signing: SecretKeys
   /** Rung when an upload is to be finished. */
@@ -92,6 +109,7 @@ export interface Uploads {
   options: UploadsOptions
 }
 
+export { openCopy, type StoredCopy } from './open-copy.ts'
 export { createPlacements, DATABASE_STORE, isStaged, type Placements } from './placing.ts'
 export { receiveUpload } from './receive.ts'
 export { replicateCopy } from './replicate.ts'
@@ -103,3 +121,4 @@ export { stagedHandlers, stagedOperations } from './staged.ts'
 export { expireStaged, finishStaged, isPassing } from './staged-finish.ts'
 export { type PartRequest, receivePart } from './staged-parts.ts'
 export { storeOf } from './target.ts'
+export { NO_SCANNER, type ScanFacts } from './uploads.rules.ts'

@@ -7,7 +7,7 @@ import type { Asset } from '../assets/room.ts'
 import { DATABASE_STORE, scopeOf } from './placing.ts'
 import { commitVersion, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
-import { acceptedType, type ContentFacts } from './uploads.rules.ts'
+import { acceptedType, type ContentFacts, NO_SCANNER, type ScanFacts } from './uploads.rules.ts'
 import type { Terms } from './uploads.sql.ts'
 
 /**
@@ -72,11 +72,19 @@ async function inspectBuffer(uploads: Uploads, call: Call, bytes: Buffer): Promi
   }
   await uploads.inspector.checkBounds(detected.mediaType, reader, new AbortController().signal)
   return {
+    scan: await scanBuffer(uploads, bytes),
     sizeBytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest(),
     detected: detected.mediaType,
     charset: detected.encoding ?? null,
   }
+}
+
+async function scanBuffer({ scanning }: Uploads, bytes: Buffer): Promise<ScanFacts> {
+  if (!scanning) return NO_SCANNER
+  const tap = scanning.begin()
+  await tap.write(bytes)
+  return tap.verdict()
 }
 
 async function seal(uploads: Uploads, context: Context, scope: string, copyId: string, bytes: Buffer) {

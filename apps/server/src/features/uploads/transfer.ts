@@ -10,9 +10,9 @@ import {
 import { type Opened, sourceOf, type Tally, tallied } from './body.ts'
 import { replayable } from './body-replay.ts'
 import type { KeyFacts } from './placing.ts'
-import type { UploadRequest, Uploads } from './room.ts'
+import type { ScanTap, UploadRequest, Uploads } from './room.ts'
 import { besideBytes, copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
-import { type ContentFacts, ZIP } from './uploads.rules.ts'
+import { type ContentFacts, NO_SCANNER, ZIP } from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
 const TAIL_BYTES = 128 * 1024
@@ -92,20 +92,24 @@ async function storeIn(
   const abort = new AbortController()
   const call = { requestId: request.call.requestId, signal: abort.signal }
   const stopBeating = beat(uploads, { ...target, uploadId: transfer.uploadId }, abort)
+  const tap = uploads.scanning?.begin()
   try {
     const stagedKey = stagedThere(request, target, store)
     // Its head has been read, and the rest goes from place to place inside the store.
     if (stagedKey !== undefined) request.body.destroy()
     const { receipt, tally } =
       stagedKey === undefined
-        ? await putThrough(uploads, target, source, transfer.limitBytes, putOptions(request, transfer), abort)
-        : await copyStaged(store, stagedKey, opened, request.sizeBytes as number, transfer, call)
+        ? await putThrough(uploads, target, source, transfer.limitBytes, putOptions(request, transfer), abort, tap)
+        : await copyStaged(store, stagedKey, opened, request.sizeBytes as number, transfer, call, tap)
     if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
     const reader = storeReader(store, target, receipt, tally.sizeBytes, call)
     const detected = await settleType(uploads, transfer, opened, reader)
     await uploads.inspector.checkBounds(detected.mediaType, reader, abort.signal)
-    return { target, receipt, facts: { ...tally, detected: detected.mediaType, charset: detected.encoding ?? null } }
+    const scan = (await tap?.verdict()) ?? NO_SCANNER
+    const { mediaType, encoding = null } = detected
+    return { target, receipt, facts: { ...tally, scan, detected: mediaType, charset: encoding } }
   } finally {
+    tap?.cancel()
     stopBeating()
   }
 }
@@ -125,8 +129,9 @@ export async function putThrough(
   limitBytes: number,
   options: PutOptions,
   abort: AbortController,
+  tap?: ScanTap,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
-  const { stream, tally } = tallied(source, limitBytes)
+  const { stream, tally } = tallied(source, limitBytes, tap)
   const stopWatching = watchProgress(tally, uploads.options.stallSeconds, abort)
   try {
     const call = { ...options, signal: abort.signal }
@@ -156,6 +161,7 @@ async function copyStaged(
   sizeBytes: number,
   transfer: Transfer,
   call: CallOptions,
+  tap: ScanTap | undefined,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
   const { target, limitBytes } = transfer
   const options = {
@@ -166,7 +172,7 @@ async function copyStaged(
   }
   const receipt = await store.copy(stagedKey, options)
   const { body } = await store.get(target.key, copyOptions(target, call))
-  const { stream, tally } = tallied({ head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }, limitBytes)
+  const { stream, tally } = tallied({ head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }, limitBytes, tap)
   const head = opened.complete ? opened.bytes : opened.head
   let seenBytes = 0
   for await (const piece of stream as AsyncIterable<Buffer>) {

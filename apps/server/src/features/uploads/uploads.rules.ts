@@ -7,8 +7,19 @@ import type { AssetTypeRules } from '../tenants/room.ts'
 /** An archive's true kind may only show at its end. */
 export const ZIP = 'application/zip'
 
+/** What a scanner says of a content, and what it knew then. */
+export interface ScanFacts {
+  status: 'pending' | 'clean' | 'infected' | 'not_scanned'
+  reason: string | null
+  finding: string | null
+  signatures: string | null
+}
+
+export const NO_SCANNER: ScanFacts = { status: 'not_scanned', reason: 'noScanner', finding: null, signatures: null }
+
 /** What the content turned out to be. */
 export interface ContentFacts {
+  scan: ScanFacts
   sizeBytes: number
   sha256: Buffer
   /** As detected, before name and declaration were looked at. */

@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { Problem } from '../../domain/problem.ts'
 import { type Db, fixed, send } from '../../platform/database/connect.ts'
 import type { AssetTable, VersionTable } from '../../platform/database/tables.ts'
+import type { ScanFacts } from './uploads.rules.ts'
 
 /** All SQL of the uploads room. */
 
@@ -148,7 +149,7 @@ export interface CopyCommit {
   copyId: string
   sha256: Buffer
   sizeBytes: number
-  scan: { status: string; reason: string | null }
+  scan: ScanFacts
   scope: string
   placementId: string
   storeId: string
@@ -216,10 +217,11 @@ function copyArguments(commit: CopyCommit): unknown[] {
   const kept = [scope, placementId, storeId, key, encrypted, storedBytes, envelope]
   const { boundTo, bytes, usageId, files } = commit
   const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, bytes, usageId, files]
-  return [copyId, sha256, sizeBytes, scan.status, scan.reason, ...kept, ...place]
+  const verdict = [scan.status, scan.reason, scan.finding, scan.signatures]
+  return [copyId, sha256, sizeBytes, ...verdict, ...kept, ...place]
 }
 
-const COPY_ARGUMENTS = 17
+const COPY_ARGUMENTS = 19
 
 function placeholders(from: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `$${from + index}`).join(', ')

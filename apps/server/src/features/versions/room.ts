@@ -7,6 +7,7 @@ import { pageOf, positionOf } from '../../platform/page.ts'
 import {
   getAsset,
   lockAsset,
+  lockAssetRow,
   lockForChange,
   recordUsage,
   removeVersions,
@@ -83,16 +84,18 @@ export function versionHandlers(options: { releaseDelaySeconds: number }) {
   } satisfies { [Name in `versions.${'list' | 'get' | 'compare' | 'makeCurrent' | 'prune'}`]: Handler<Name> }
 }
 
-/** The pipeline's `prune` step: keeps the newest `keepVersions` of an asset, whose row the caller has locked. */
+/** The pipeline's `prune` step: keeps as many versions of an asset as the organization's rules say. */
 export async function pruneByRule(
   db: Db,
-  asset: { tenant_id: string; id: string; current_n: number },
-  keepVersions: number,
+  tenantId: string,
+  assetId: string,
   releaseDelaySeconds: number,
-): Promise<number[]> {
-  const removed = await rows.findPrunable(db, asset, { keepLast: keepVersions })
-  await remove(db, asset.tenant_id, asset.id, removed, releaseDelaySeconds)
-  return removed
+): Promise<void> {
+  const asset = await lockAssetRow(db, tenantId, assetId)
+  const keepLast = asset && (await rows.keptVersions(db, tenantId, asset.asset_type))
+  if (!asset || keepLast == null) return
+  const removed = await rows.findPrunable(db, asset, { keepLast })
+  await remove(db, tenantId, asset.id, removed, releaseDelaySeconds)
 }
 
 async function remove(

@@ -72,6 +72,14 @@ export async function shareCopies(db: Db, from: VersionRow): Promise<void> {
     .execute()
 }
 
+/** How many versions the organization keeps of assets of a type; null for all of them. */
+export async function keptVersions(db: Db, tenantId: string, assetType: string): Promise<number | null> {
+  const { rows } = await sql<{ kept: number | null }>`select coalesce(
+      (select (rules ->> 'keepVersions')::int from asset_type where tenant_id = ${tenantId} and name = ${assetType}),
+      (select keep_versions from organization where tenant_id = ${tenantId})) as kept`.execute(db)
+  return rows[0]?.kept ?? null
+}
+
 /** Numbers of the versions that a rule would remove: beyond the newest `keepLast`, older than `before`, never the current. */
 export async function findPrunable(
   db: Db,

@@ -147,6 +147,7 @@ export interface CopyTable {
   epoch: Generated<number>
   writable_until: Date | null
   due_at: Date | null
+  quarantined: Generated<boolean>
   wanted_in: string | null
   away: Generated<boolean>
   wanted_at: Date | null
@@ -158,6 +159,16 @@ export interface CredentialTable {
   tenant_id: string
   key_id: string
   expires_at: Date | null
+}
+
+export interface FalsePositiveTable {
+  tenant_id: string
+  sha256: Buffer
+  finding: string
+  reason: string
+  created_by: string | null
+  created_by_kind: string | null
+  created_at: Generated<Date>
 }
 
 export interface GuardTable {
@@ -223,6 +234,7 @@ export interface ObjectTable {
   scan: string
   scan_reason: string | null
   finding: string | null
+  signatures: string | null
   created_at: Generated<Date>
 }
 
@@ -259,6 +271,23 @@ export interface PlatformSecretTable {
   public_part: Buffer | null
   created_at: Generated<Date>
   retired_at: Date | null
+}
+
+export interface QuarantineEntryTable {
+  tenant_id: string
+  id: string
+  sha256: Buffer
+  finding: string
+  signatures: string
+  size_bytes: number
+  name: string
+  asset_id: string
+  state: Generated<string>
+  reason: string | null
+  ended_by: string | null
+  ended_by_kind: string | null
+  ended_at: Date | null
+  found_at: Generated<Date>
 }
 
 export interface ScopeKeyTable {
@@ -327,9 +356,12 @@ export interface StepTable {
   n: number
   name: string
   state: string
+  priority: Generated<number>
   attempts: Generated<number>
+  failures: Generated<number>
   due_at: Generated<Date>
-  error: string | null
+  reason: string | null
+  duration_ms: number | null
   updated_at: Generated<Date>
 }
 
@@ -421,6 +453,7 @@ export interface Database {
   chunk: ChunkTable
   copy: CopyTable
   credential: CredentialTable
+  false_positive: FalsePositiveTable
   guard: GuardTable
   idempotency: IdempotencyTable
   incident: IncidentTable
@@ -431,6 +464,7 @@ export interface Database {
   organization: OrganizationTable
   placement: PlacementTable
   platform_secret: PlatformSecretTable
+  quarantine_entry: QuarantineEntryTable
   scope_key: ScopeKeyTable
   signed_url: SignedUrlTable
   staged_part: StagedPartTable

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino'
+import type { Db } from '../../platform/database/connect.ts'
+import type { Platform } from '../../platform/invoke.ts'
+import type { Uploads } from '../uploads/room.ts'
+import type { StepWork } from './pipeline.ts'
+import type { WatchedScanner } from './scanning.ts'
+import { askStep, type Claim } from './steps.sql.ts'
+
+/** What the pipeline works with. */
+export interface Inspection {
+  platform: Platform
+  uploads: Uploads
+  /** Undefined where none is set up. */
+  scanner: WatchedScanner | undefined
+  /** The pipeline: what there is to do, by name. */
+  steps: Readonly<Record<string, StepWork>>
+  /** What is recorded of a version, beside the step itself, when a step of it is given up. */
+  onDead: Readonly<Record<string, (db: Db, claim: Claim) => Promise<void>>>
+  log: Logger
+}
+
+export type Version = Pick<Claim, 'tenant_id' | 'asset_id' | 'n'>
+
+const BATCH = 2
+
+/** Has a version looked at again, after everything that somebody waits for. */
+export async function askRescan({ platform }: Inspection, version: Version): Promise<boolean> {
+  await platform.inTenant(version.tenant_id, (db) => askStep(db, { ...version, name: 'scan' }, BATCH))
+  return true
+}
+
+export { runStep } from './pipeline.ts'
+export { quarantineHandlers } from './quarantine.ts'
+export { quarantineStep } from './quarantine-step.ts'
+export { scanGivenUp, scanStep } from './scan-step.ts'
+export { type WatchedScanner, watchScanner } from './scanning.ts'
+export { countSteps, type StepId } from './steps.sql.ts'
+export { stepHandlers } from './steps.ts'

@@ -1,0 +1,117 @@
+import { type Selectable, sql } from 'kysely'
+import type pg from 'pg'
+import type { Db } from '../../platform/database/connect.ts'
+import type { StepTable } from '../../platform/database/tables.ts'
+import type { StoredCopy } from '../uploads/room.ts'
+
+/** All SQL of the pipeline's steps. */
+
+export type StepRow = Selectable<StepTable>
+
+export interface StepId {
+  tenant_id: string
+  asset_id: string
+  n: number
+  name: string
+}
+
+/** Which attempt a step is on: what ends it must name it. */
+export type Claim = StepId & Pick<StepRow, 'attempts' | 'failures' | 'priority'>
+
+/** Takes a step that is due, for so long; from then on this attempt alone may end it. */
+export async function claimStep(db: Db, step: StepId, leaseSeconds: number): Promise<Claim | undefined> {
+  const { rows } = await sql<Claim>`
+    update step set state = 'running', attempts = attempts + 1, updated_at = now(),
+      due_at = now() + make_interval(secs => ${leaseSeconds})
+    where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name}
+      and state in ('waiting', 'running') and due_at <= now()
+    returning tenant_id, asset_id, n, name, attempts, failures, priority`.execute(db)
+  return rows[0]
+}
+
+/** A sign of life. False when another attempt has it, or the step is no more. */
+export async function extendStep(db: Db, claim: Claim, leaseSeconds: number): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update step set due_at = now() + make_interval(secs => ${leaseSeconds}) where ${isMine(claim)}`.execute(db)
+  return numAffectedRows === 1n
+}
+
+export interface StepEnd {
+  state: 'waiting' | 'done' | 'skipped' | 'dead'
+  reason: string | null
+  durationMs: number
+  failures?: number
+  againInSeconds?: number
+}
+
+/** Ends an attempt. False when another attempt has it, or the step is no more: then nothing of this one may stand. */
+export async function endStep(db: Db, claim: Claim, end: StepEnd): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update step set state = ${end.state}, reason = ${end.reason}, duration_ms = ${Math.round(end.durationMs)},
+      failures = ${end.failures ?? claim.failures}, updated_at = now(),
+      due_at = now() + make_interval(secs => ${end.againInSeconds ?? 0})
+    where ${isMine(claim)}`.execute(db)
+  return numAffectedRows === 1n
+}
+
+function isMine({ tenant_id, asset_id, n, name, attempts }: Claim) {
+  return sql`tenant_id = ${tenant_id} and asset_id = ${asset_id} and n = ${n} and name = ${name}
+    and state = 'running' and attempts = ${attempts}`
+}
+
+/** Asks for a step, again if it was ended. One that waits or runs is left as it is, or hurried. */
+export async function askStep(db: Db, step: StepId, priority: number): Promise<void> {
+  await sql`insert into step as known (tenant_id, asset_id, n, name, state, priority)
+    values (${step.tenant_id}, ${step.asset_id}, ${step.n}, ${step.name}, 'waiting', ${priority})
+    on conflict (tenant_id, asset_id, n, name) do update
+      set state = 'waiting', due_at = now(), failures = 0, priority = least(excluded.priority, known.priority), updated_at = now()
+      where known.state in ('done', 'skipped', 'dead') or (known.state = 'waiting' and known.due_at > now())`.execute(
+    db,
+  )
+}
+
+export async function findSteps(db: Db, tenantId: string, assetId: string, n: number): Promise<StepRow[]> {
+  return db
+    .selectFrom('step')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('asset_id', '=', assetId)
+    .where('n', '=', n)
+    .orderBy('updated_at')
+    .execute()
+}
+
+/** How many steps wait, run, or were given up, in every organization. */
+export async function countSteps(sweep: pg.Pool) {
+  const text = 'select * from api.count_steps()'
+  return (await sweep.query<{ name: string; state: string; count: number }>(text)).rows
+}
+
+/** A version as the pipeline sees it: what its bytes are known to be, and the best copy to read them from. */
+export interface Inspected {
+  sha256: Buffer
+  size_bytes: number
+  name: string
+  media_type: string
+  scan: string
+  signatures: string | null
+  copy: StoredCopy | null
+}
+
+export async function findInspected(db: Db, { tenant_id, asset_id, n }: StepId): Promise<Inspected | undefined> {
+  const { rows } = await sql<Omit<Inspected, 'copy'> & Omit<StoredCopy, 'id'> & { copy_id: string | null }>`
+    select v.sha256, v.size_bytes, v.name, v.media_type, v.scope, o.scan, o.signatures,
+      c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted
+    from version v
+      join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+      left join lateral (
+        select copy.* from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
+        where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
+        order by p.rank limit 1
+      ) c on true
+    where v.tenant_id = ${tenant_id} and v.asset_id = ${asset_id} and v.n = ${n}`.execute(db)
+  const [found] = rows
+  if (!found) return undefined
+  const { copy_id: id, store_id, key, isolation, envelope, encrypted, scope, ...facts } = found
+  return { ...facts, copy: id === null ? null : { id, scope, store_id, key, isolation, envelope, encrypted } }
+}
