@@ -101,7 +101,6 @@ async function storeIn(
       stagedKey === undefined
         ? await putThrough(uploads, target, source, transfer.limitBytes, putOptions(request, transfer), abort, tap)
         : await copyStaged(store, stagedKey, opened, request.sizeBytes as number, transfer, call, tap)
-    if (tally.sha256.length === 0) throw new StoreError('unavailable', 'The store did not take every byte')
     const reader = storeReader(store, target, receipt, tally.sizeBytes, call)
     const detected = await settleType(uploads, transfer, opened, reader)
     await uploads.inspector.checkBounds(detected.mediaType, reader, abort.signal)
@@ -136,6 +135,8 @@ export async function putThrough(
   try {
     const call = { ...options, signal: abort.signal }
     const receipt = await storeOf(uploads, target.storeId).put(target.key, stream, copyOptions(target, call))
+    // What was hashed may still wait in the stream.
+    if (!stream.readableEnded) throw new StoreError('unavailable', 'The store did not take every byte')
     return { receipt, tally }
   } finally {
     stopWatching()
