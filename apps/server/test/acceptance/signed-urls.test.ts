@@ -3,7 +3,7 @@ import { type Answer, answerOf, created, expectProblem, openOrganization } from 
 import { poll } from './poll.ts'
 import { serve } from './server.ts'
 
-const { owner } = await openOrganization(await serve())
+const { owner, id: organizationId } = await openOrganization(await serve())
 
 const read = async (url: string | URL, request?: RequestInit): Promise<Answer> => answerOf(await fetch(url, request))
 
@@ -113,6 +113,20 @@ describe('a signed URL', () => {
     expect((await read(made)).status).toBe(200)
     await owner.remove(`/v1/api-keys/${maker.id}`)
     expect((await read(made)).status).toBeGreaterThanOrEqual(400)
+  })
+
+  test('reads what the member who made it may read now, and nothing once they have left', async () => {
+    const members = `/v1/organizations/${organizationId}/members`
+    const member = created(await owner.post(members, { externalId: 'maker', role: 'admin' }))
+    const { id } = await owner.upload('of another', { visibility: 'private' })
+    const { url } = created(await owner.post(`/v1/assets/${id}/signed-urls`, {}, { 'Stowage-User': member.id }))
+    const statusAs = async (role: string) => {
+      expect((await owner.patch(`${members}/${member.id}`, { role })).status).toBe(200)
+      return (await read(url)).status
+    }
+    expect([await statusAs('admin'), await statusAs('viewer'), await statusAs('admin')]).toEqual([200, 404, 200])
+    expect((await owner.remove(`${members}/${member.id}`)).status).toBe(204)
+    expectProblem(await read(url), 403, 'signedUrl.revoked')
   })
 
   test('lives at least a second and at most seven days', async () => {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Api, apiOf, created, expectProblem, newKey, openOrganization, type Shown, sha256Of } from './api.ts'
 import { poll } from './poll.ts'
@@ -6,7 +6,7 @@ import { serve } from './server.ts'
 
 const MIB = 1024 * 1024
 const served = await serve()
-const { platform, owner } = await openOrganization(served)
+const { platform, owner, id: organizationId } = await openOrganization(served)
 
 function textOf(sizeBytes: number): Buffer {
   return Buffer.from(randomBytes(sizeBytes).toString('base64url').slice(0, sizeBytes))
@@ -232,6 +232,15 @@ describe('every staged upload', () => {
     await put(upload.request, textOf(10))
     await owner.remove(`/v1/api-keys/${key.id}`)
     expect(await complete(upload.id)).toMatchObject({ state: 'failed', problem: { code: 'credential.invalid' } })
+  })
+
+  test('is finished with the role that the member who began it has now', async () => {
+    const members = `/v1/organizations/${organizationId}/members`
+    const member = created(await owner.post(members, { externalId: randomUUID(), role: 'editor' }))
+    const upload = await begin(textOf(10), {}, apiOf(served.url, owner.key, { 'Stowage-User': member.id }))
+    await put(upload.request, textOf(10))
+    expect((await owner.patch(`${members}/${member.id}`, { role: 'viewer' })).status).toBe(200)
+    expect(await complete(upload.id)).toMatchObject({ state: 'failed', problem: { code: 'access.forbidden' } })
   })
 
   test('is refused when it would not fit the quota, and counted while it runs', async () => {

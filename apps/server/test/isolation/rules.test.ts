@@ -6,7 +6,7 @@ import { createPool, type Db } from '../../src/platform/database/connect.ts'
 import { APP_ROLE, SWEEP_ROLE } from '../../src/platform/database/roles.ts'
 import { NotCommitted, transaction } from '../../src/platform/database/transaction.ts'
 import { enterSystem } from '../../src/platform/enter.ts'
-import type { Asset } from './model.ts'
+import type { Asset, Key } from './model.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -64,6 +64,12 @@ describe('the database roles', () => {
     await withClient(world.service.database.sweep, async (client) => {
       await expect(client.query('select from stowage.asset')).rejects.toThrow('permission denied')
     })
+    const { rows } = await asOwner(
+      `select relname from pg_class where relnamespace = 'stowage'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+       and (has_any_column_privilege($1, oid, 'select, insert, update') or has_table_privilege($1, oid, 'delete, truncate'))`,
+      [SWEEP_ROLE],
+    )
+    expect(rows).toEqual([])
   })
 })
 
@@ -111,6 +117,53 @@ describe('a transaction that nobody has entered', () => {
   })
 })
 
+describe('a transaction that somebody has entered', () => {
+  test('ends by itself when a statement, or the wait for the next one, takes too long', async () => {
+    const { organizationId } = someAsset(() => true)
+    const limits = await asRequest(toUuid(organizationId), toUuid(organizationId), RANKS.admin, (client) =>
+      client.query(`select name, setting::int as ms from pg_settings
+        where name in ('statement_timeout', 'idle_in_transaction_session_timeout') and setting::int > 0 order by name`),
+    )
+    expect(limits.rows.map(({ name }) => name)).toEqual(['idle_in_transaction_session_timeout', 'statement_timeout'])
+  })
+})
+
+describe('a signed URL that was entered', () => {
+  test('sees its one asset, whatever its maker sees, and may read alone', async () => {
+    const maker = [...world.model.keys.values()].find(
+      (key) => key.role === 'owner' && !key.revoked && !key.expired,
+    ) as Key
+    const asset = someAsset(({ organizationId }) => organizationId === maker.organizationId)
+    await withClient(world.service.database.app, async (client) => {
+      await client.query('begin')
+      const entered = await client.query('select outcome, scopes from api.enter_signed($1, $2, $3, $4, $5)', [
+        toUuid(asset.organizationId),
+        toUuid(asset.id),
+        'apiKey',
+        toUuid(maker.id),
+        asset.urlEpoch,
+      ])
+      expect(entered.rows).toEqual([{ outcome: 'ok', scopes: ['assets.read'] }])
+      expect((await client.query('select id from stowage.asset')).rows).toEqual([{ id: toUuid(asset.id) }])
+      await client.query('rollback')
+    })
+  })
+})
+
+describe('a staged upload that was entered', () => {
+  test('may upload alone, whatever its maker may', async () => {
+    const { json } = await world.service.call('/v1/uploads', { body: { name: 'a.txt', sizeBytes: 10 } })
+    const { rows } = await asOwner('select tenant_id, id, scopes from stowage.staged_upload where id = $1', [
+      toUuid(json.id),
+    ])
+    expect(rows[0].scopes).toBeNull()
+    const entered = await withClient(world.service.database.app, (client) =>
+      client.query('select outcome, scopes from api.enter_upload($1, $2)', [rows[0].tenant_id, rows[0].id]),
+    )
+    expect(entered.rows).toEqual([{ outcome: 'ok', scopes: ['assets.create', 'assets.edit'] }])
+  })
+})
+
 describe('an editor who changes rows directly', () => {
   let mine: Asset
   let others: Asset
@@ -143,6 +196,20 @@ describe('an editor who changes rows directly', () => {
 
   test('may rename both', async () => {
     for (const asset of [mine, others]) expect((await update(() => asset, `name = 'new'`)).rowCount).toBe(1)
+  })
+
+  test("makes no asset in another's name", async () => {
+    const columns = `asset_type, visibility, current_n, last_n, media_type, size_bytes, sha256, scan, created_at, updated_at`
+    const copyFor = (owner: string) =>
+      asRequest(toUuid(mine.organizationId), toUuid(mine.ownerId as string), RANKS.editor, (client) =>
+        client.query(
+          `insert into stowage.asset (tenant_id, id, name, owner_id, owner_kind, ${columns})
+           select tenant_id, gen_random_uuid(), 'new', ${owner}, 'apiKey', ${columns} from stowage.asset where id = $1`,
+          [toUuid(mine.id)],
+        ),
+      )
+    expect((await copyFor('owner_id')).rowCount).toBe(1)
+    await expect(copyFor('gen_random_uuid()')).rejects.toThrow(REFUSED)
   })
 
   test("deletes nothing of another's", async () => {

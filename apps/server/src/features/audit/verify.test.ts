@@ -5,6 +5,7 @@ import { startTestService, type TestService } from '../../../test/test-service.t
 import { toUuid } from '../../domain/id.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
+import { GENESIS, headOf, signHead } from './chain.rules.ts'
 import { type KeptHeads, trimEvents, verifyChain } from './room.ts'
 
 const BATCHES = 3
@@ -86,6 +87,20 @@ describe('verifyChain', () => {
     const report = await verify()
     expect(report.intact).toBe(false)
     expect(report.faults.map((each) => each.fault)).toContain(fault)
+  })
+
+  test('shows that a batch follows another one than the one before it, though it is signed', async () => {
+    const { rows } = await withClient(service.database.owner, (client) =>
+      client.query(ofOrganization('select * from stowage.audit_batch where n = 2')),
+    )
+    const { tenant_id: tenantId, n, kind, root, count, sealed_at: sealedAt } = rows[0]
+    const head = headOf({ tenantId, n: Number(n), kind, root, count, sealedAt, previous: GENESIS })
+    const signature = signHead(head, service.app.worker.auditSigning.current.secret)
+    const bytes = (value: Buffer) => `decode('${value.toString('hex')}', 'hex')`
+    await tamper(`update stowage.audit_batch set previous = ${bytes(GENESIS)}, head = ${bytes(head)},
+      signature = ${bytes(signature)} where n = 2`)
+    const follows = { batch: 2, eventId: null, fault: 'does not follow the batch before it' }
+    expect((await verify()).faults).toEqual([follows, { ...follows, batch: 3 }])
   })
 
   test('shows that an event was removed', async () => {

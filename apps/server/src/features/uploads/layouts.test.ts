@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newText, openService, type Service, uploadText } from '../../../test/service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 import { LAYOUT_PRESETS } from '../../domain/key-layout-presets.ts'
+import { jobs } from '../../doors/worker/jobs.ts'
+import type { ObjectStore } from '../../providers/stores/port.ts'
 
 const LARGE_BYTES = 200_000
 const NOW = new Date('2026-03-05T10:00:00Z')
@@ -81,4 +83,43 @@ describe('an upload larger than what the database takes', () => {
     expect(await storedTwice('default')).toBe(1)
     expect(await storedTwice('dated')).toBe(2)
   })
+  test('says beside its bytes whose they are under a layout per version, and nothing where they are shared', async () => {
+    const saidBeside = (layout: string) =>
+      withLayout(layout, async (service) => {
+        const said: unknown[] = []
+        const store = service.app.stores.get('local') as ObjectStore
+        const put: ObjectStore['put'] = (key, body, options) => {
+          said.push(options?.metadata)
+          return store.put(key, body, options)
+        }
+        service.app.stores.set('local', { ...store, put })
+        await uploadText(service.call, newText(LARGE_BYTES), { secret, name: 'mine.txt' })
+        return said
+      })
+    expect(await saidBeside('dated')).toEqual([expect.objectContaining({ name: 'mine.txt' })])
+    expect(await saidBeside('default')).toEqual([undefined])
+  })
+  test('stays readable as a version that was made current again, when the one it was made from is pruned', () =>
+    withLayout('dated', async (service) => {
+      const bytes = newText(LARGE_BYTES)
+      const { id } = (await uploadText(service.call, bytes, { secret })).json
+      await uploadText(service.call, newText(LARGE_BYTES), { assetId: id, secret })
+      await service.call(`/v1/assets/${id}/versions/1/make-current`, { method: 'POST' })
+      const pruned = await service.call(`/v1/assets/${id}/versions/prune`, { body: { keepLast: 1 } })
+      expect(pruned.json.removed).toEqual([1, 2])
+      await jobs.reap(service.app.worker)
+      expect((await service.call(`/v1/assets/${id}/content`)).bytes.equals(bytes)).toBe(true)
+    }))
+  test('takes its own bytes with it and leaves those of others, though they are the same, under one per version', () =>
+    withLayout('dated', async (service, folder) => {
+      const bytes = newText(LARGE_BYTES)
+      const upload = async () => (await uploadText(service.call, bytes, { secret })).json.id
+      const [one, other] = [await upload(), await upload()]
+      await service.call(`/v1/assets/${one}?purge=true`, { method: 'DELETE' })
+      await jobs.reap(service.app.worker)
+      const files = (await filesBelow(folder)).join('\n')
+      expect(files).not.toContain(one)
+      expect(files).toContain(other)
+      expect((await service.call(`/v1/assets/${other}/content`)).bytes.equals(bytes)).toBe(true)
+    }))
 })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addressOf } from '../../../test/real-services.ts'
 import { newText } from '../../../test/service.ts'
@@ -45,6 +46,42 @@ describe.skipIf(!addressOf('s3'))('a staged object', () => {
     await makeDue()
     await jobs.staged(service.app.worker)
     expect(await state()).toMatchObject({ state: 'failed', assetId: null, problem: { status: 415 } })
+  })
+
+  test('that is another one as soon as it was copied is known by what was copied', async () => {
+    const [one, another] = [newText(SIZE), newText(SIZE)]
+    const body = { name: 'a.txt', sizeBytes: SIZE, strategy: 'post-policy' }
+    const { json: upload } = await service.call('/v1/uploads', { body })
+    await post(upload.form, one)
+    const store = service.app.stores.get('tested') as ObjectStore
+    const { copy } = store
+    store.copy = async (key, options) => {
+      store.copy = copy
+      const receipt = await copy(key, options)
+      await post(upload.form, another)
+      return receipt
+    }
+    await service.call(`/v1/uploads/${upload.id}/complete`, { method: 'POST' })
+    await jobs.staged(service.app.worker)
+    await makeDue()
+    await jobs.staged(service.app.worker)
+    const { json } = await service.call(`/v1/uploads/${upload.id}`)
+    expect(json).toMatchObject({ state: 'done', asset: { sha256: createHash('sha256').update(one).digest('hex') } })
+    expect((await service.call(`/v1/assets/${json.assetId}/content`)).bytes.equals(one)).toBe(true)
+  })
+
+  test('is removed with all that was sent beside it when its upload is cancelled', async () => {
+    const body = { name: 'a.txt', sizeBytes: SIZE, strategy: 'post-policy' }
+    const { json: upload } = await service.call('/v1/uploads', { body })
+    const prefix = upload.form.fields.key.slice(0, upload.form.fields.key.lastIndexOf('/') + 1)
+    for (const name of ['content', 'beside']) {
+      await post({ ...upload.form, fields: { ...upload.form.fields, key: `${prefix}${name}` } }, newText(SIZE))
+    }
+    const store = service.app.stores.get('tested') as ObjectStore
+    expect((await store.list({ prefix })).items).toHaveLength(2)
+    await service.call(`/v1/uploads/${upload.id}`, { method: 'DELETE' })
+    await jobs.reap(service.app.worker)
+    expect((await store.list({ prefix })).items).toEqual([])
   })
 })
 

@@ -245,6 +245,32 @@ describe('an encrypted store', () => {
     ])
   })
 
+  test('seals the same bytes under another data key each time', async () => {
+    const plain = randomBytes(1000)
+    const stored = []
+    for (const key of ['a', 'b']) {
+      await store.put(key, Readable.from([plain], { objectMode: false }), { keys, context: 'c' })
+      stored.push(await buffer((await inner.get(key)).body))
+    }
+    expect(stored[0]?.subarray(HEADER)).not.toEqual(stored[1]?.subarray(HEADER))
+  })
+
+  test('lets nobody read, write or copy its bytes beside us, whatever the store inside can', async () => {
+    const everything = { presignedGet: true, presignedPut: true, presignedPost: true, presignedParts: true }
+    const capabilities = { ...inner.capabilities, ...everything, serverCopy: true, metadata: true }
+    const presignGet = async () => ({
+      method: 'GET' as const,
+      url: 'https://store.example/a',
+      headers: {},
+      expiresAt: new Date(0),
+    })
+    const sealed = encrypted({ ...inner, capabilities, presignGet })
+    expect(Object.entries(sealed.capabilities).filter(([name]) => name in everything || name === 'serverCopy')).toEqual(
+      ['presignedGet', 'presignedPut', 'presignedPost', 'presignedParts', 'serverCopy'].map((name) => [name, false]),
+    )
+    await expect(sealed.presignGet('a', { expiresInSeconds: 60 })).rejects.toMatchObject({ kind: 'unsupported' })
+  })
+
   test('refuses to work without keys, context or envelope', async () => {
     const unsupported = { kind: 'unsupported' }
     await expect(store.put('a', body(1))).rejects.toMatchObject(unsupported)

@@ -29,6 +29,12 @@ describe('lifecycle rules', () => {
     expect(withRule(withRule([foreign], ABORT_RULE), stagingRule(false))).toHaveLength(3)
   })
 
+  test('ours expires by age what is staged, and ends unfinished uploads alone anywhere else', () => {
+    for (const rule of [stagingRule(true), stagingRule(false)]) expect(rule.Filter).toEqual({ Prefix: 'staging/' })
+    const { Expiration, NoncurrentVersionExpiration, Transitions: moves } = ABORT_RULE
+    expect([Expiration, NoncurrentVersionExpiration, moves]).toEqual([undefined, undefined, undefined])
+  })
+
   test('another rule of ours is left to whoever made it', () => {
     const cold = { ID: 'stowage-cold', Status: 'Enabled' as const, Filter: { Prefix: 'a/' }, Transitions }
     expect(withRule([cold], ABORT_RULE)).toContainEqual(cold)
