@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/**
+ * A command and whatever it starts, in a process group of its own.
+ *
+ * Descriptor 3 is a pipe that nobody writes to: its end is the end of the server, also after kill -9, and makes the
+ * shell's watch kill the group. A child in an endless loop would not notice otherwise. The shell stays the parent of
+ * the command, so that no program finds a child that it did not start, and so that both are reaped in order.
+ */
+export interface Group {
+  child: ChildProcess
+  channel: Duplex | undefined
+  /** Of its first process and of the group; undefined when it could not be started. */
+  id: number | undefined
+  /** Resolves when the first process has ended, the rest is killed, and nobody holds its pipes any more. */
+  ended: Promise<Ending>
+  /** Kills all of it, at once and without asking. */
+  kill(): void
+  /** The last of what it wrote to standard error. */
+  errors(): string
+}
+
+export interface Ending {
+  /** As a shell says it: above 128 when a signal ended it; undefined when it was killed or never started. */
+  status: number | undefined
+  error?: Error
+}
+
+const LEASH = `
+(read -r line <&3; kill -KILL 0) </dev/null >/dev/null 2>&1 4>&- &
+leash=$!
+"$@" 3<&-
+status=$?
+{ kill -KILL $leash; wait $leash; } 2>/dev/null
+exit $status`
+
+const ERROR_TAIL_BYTES = 4096
+
+export interface GroupOptions {
+  folder: string
+  environment: Record<string, string>
+  input: 'pipe' | 'ignore'
+  output: 'pipe' | 'ignore'
+  /** Whether the server and the command speak through descriptor 4. */
+  channel: boolean
+}
+
+export function startGroup(command: readonly string[], options: GroupOptions): Group {
+  const child = spawn('/bin/sh', ['-c', LEASH, 'sh', ...command], {
+    cwd: options.folder,
+    env: options.environment,
+    detached: true,
+    stdio: [options.input, options.output, 'pipe', 'pipe', ...(options.channel ? (['pipe'] as const) : [])],
+  })
+  const id = child.pid
+  const kill = () => killGroup(id)
+  const errors = keepTail(child)
+  const ended = endOf(child, kill)
+  // A pipe that breaks is no news: the end of the process is.
+  for (const stream of child.stdio) stream?.on('error', () => {})
+  letServerEnd(child)
+  return { child, channel: child.stdio[4] as Duplex | undefined, id, ended, kill, errors }
+}
+
+function killGroup(id: number | undefined): void {
+  if (id === undefined) return
+  try {
+    process.kill(-id, 'SIGKILL')
+  } catch (error) {
+    // EPERM is what macOS says of a group whose last member nobody has reaped yet.
+    if (!['ESRCH', 'EPERM'].includes(String((error as NodeJS.ErrnoException).code))) throw error
+  }
+}
+
+function endOf(child: ChildProcess, kill: () => void): Promise<Ending> {
+  return new Promise((resolve) => {
+    // What a program left running in the background would hold its pipes open for ever.
+    child.once('exit', kill)
+    child.once('close', (status) => resolve({ status: status ?? undefined }))
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve({ status: undefined, error })
+    })
+  })
+}
+
+function keepTail(child: ChildProcess): () => string {
+  let tail = Buffer.alloc(0)
+  child.stderr?.on('data', (bytes: Buffer) => {
+    tail = Buffer.concat([tail, bytes]).subarray(-ERROR_TAIL_BYTES)
+  })
+  return () => tail.toString()
+}
+
+/** Idle children keep no server from ending; the clock of a job that runs does. */
+function letServerEnd(child: ChildProcess): void {
+  child.unref()
+  for (const stream of child.stdio) (stream as Socket | null | undefined)?.unref()
+}
