@@ -52,20 +52,25 @@ select api.let_owner(array['false_positive', 'quarantine_entry']);
 grant select, insert, update, delete on stowage.false_positive, stowage.quarantine_entry to stowage_app;
 
 -- Keeps a scanner's verdict on some bytes. What was found harmful stays so until an admin says otherwise; what was
--- looked at stays looked at when a later look comes to nothing.
+-- looked at stays looked at when a later look comes to nothing. That there was a look is kept all the same, so that the
+-- same bytes are not looked at again and again.
 create function api.judge(p_sha256 bytea, p_scan text, p_reason text, p_finding text, p_signatures text) returns void
 language plpgsql as $$
+declare
+  t uuid := api.tenant();
 begin
   if p_scan = 'infected' and exists (select from stowage.false_positive
-      where tenant_id = api.tenant() and sha256 = p_sha256 and finding = p_finding) then
+      where tenant_id = t and sha256 = p_sha256 and finding = p_finding) then
     p_scan := 'clean';
     p_reason := 'released';
     p_finding := null;
   end if;
-  update stowage.object
-    set scan = p_scan, scan_reason = p_reason, finding = p_finding, signatures = p_signatures
-    where tenant_id = api.tenant() and sha256 = p_sha256
+  update stowage.object set scan = p_scan, scan_reason = p_reason, finding = p_finding, signatures = p_signatures
+    where tenant_id = t and sha256 = p_sha256
       and (p_scan = 'infected' or scan in ('pending', 'error', 'not_scanned') or (scan = 'clean' and p_scan = 'clean'));
+  if not found then
+    update stowage.object set signatures = p_signatures where tenant_id = t and sha256 = p_sha256;
+  end if;
 end $$;
 
 -- Shows the verdict on some bytes with the assets whose current version they are, and takes those that are harmful out

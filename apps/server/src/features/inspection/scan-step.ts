@@ -8,15 +8,16 @@ import { askStep, type Claim, findInspected, type Inspected } from './steps.sql.
 
 /** Nothing is harmed by looking twice: a verdict of the present signatures is taken as it is, for every version of the bytes. */
 export function scanStep(uploads: Uploads, scanner: WatchedScanner | undefined): StepWork {
-  return async (claim, signal) => {
+  return async (claim, signal, end) => {
     const found = await uploads.platform.inTenant(claim.tenant_id, (db) => findInspected(db, claim))
-    if (!found) return { state: 'skipped', reason: 'the version is no more' }
-    if (!scanner) return judged(claim, found, NO_SCANNER)
+    if (!found) return end({ state: 'skipped', reason: 'the version is no more' })
+    if (!scanner) return end(judged(claim, found, NO_SCANNER))
     const signatures = await scanner.ready(signal).catch(passing)
     // What was found harmful stays so until somebody says otherwise.
     const known = found.signatures === signatures && found.scan !== 'pending' && found.scan !== 'error'
-    if (known || found.scan === 'infected') return settled(claim, found)
-    return judged(claim, found, factsOf(await scan(uploads, scanner, claim, found, signal), signatures))
+    if (known || found.scan === 'infected') return end(settled(claim, found, signatures))
+    const verdict = await scan(uploads, scanner, claim, found, signal)
+    return end(judged(claim, found, factsOf(verdict, signatures)))
   }
 }
 
@@ -59,8 +60,18 @@ function judged(claim: Claim, found: Inspected, facts: ScanFacts): Outcome {
   }
 }
 
-function settled(claim: Claim, found: Inspected): Outcome {
-  return { state: 'done', reason: found.scan, apply: (db) => settle(db, claim) }
+function settled(claim: Claim, { sha256, scan }: Inspected, signatures: string): Outcome {
+  return {
+    state: 'done',
+    reason: scan,
+    apply: async (db) => {
+      // Or it would be asked for again with every look for what the present signatures have not seen.
+      await sql`update object set signatures = ${signatures} where tenant_id = ${claim.tenant_id} and sha256 = ${sha256}`.execute(
+        db,
+      )
+      await settle(db, claim)
+    },
+  }
 }
 
 /** Whether harmful or not, what the verdict means for the assets is the next step's to do. */

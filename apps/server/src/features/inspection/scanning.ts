@@ -32,7 +32,11 @@ export function watchScanner(scanner: Scanner, options: ScannerOptions, log: Log
   let failedAt = Number.NEGATIVE_INFINITY
   let state: 'up' | 'down' = 'up'
   const turn = (now: 'up' | 'down', error?: unknown) => {
-    if (now === 'down') failedAt = Date.now()
+    if (now === 'down') {
+      failedAt = Date.now()
+      // It may come back as another one.
+      known = undefined
+    }
     if (now === state) return
     state = now
     if (now === 'down') log.error({ err: error }, 'the virus scanner is away; files wait unreadable until it is back')
@@ -41,14 +45,14 @@ export function watchScanner(scanner: Scanner, options: ScannerOptions, log: Log
   const ready = async (signal: AbortSignal) => {
     if (known && Date.now() - known.at < KNOWN_MS) return known.signatures
     try {
-      const signatures = await scanner.signatures()
+      const signatures = await scanner.signatures(signal)
       if (signatures !== known?.signatures) await scanner.check(signal)
       known = { signatures, at: Date.now() }
       turn('up')
       return signatures
     } catch (error) {
-      known = undefined
-      turn('down', error)
+      // Whoever gave up on it has learnt nothing of it.
+      if (!signal.aborted) turn('down', error)
       throw error
     }
   }
@@ -79,7 +83,7 @@ function tapOn({ scanner, ready, failed, waitMs }: Watch): ScanTap {
     abort.abort()
     // One that has no free place, or takes its time over a large file, is not away.
     const { taken, places } = scanner.load()
-    if (!(error instanceof Late) || (error.limitMs === PATIENCE_MS && taken < places)) failed(error)
+    if (!(error instanceof Late) || (!error.isVerdict && taken < places)) failed(error)
     return undefined
   }
   const opening = (async () => {
@@ -101,7 +105,7 @@ function tapOn({ scanner, ready, failed, waitMs }: Watch): ScanTap {
       const open = await scan
       if (!open || given) return PENDING
       try {
-        return factsOf(await inTime(open.verdict(), waitMs), signatures)
+        return factsOf(await inTime(open.verdict(), waitMs, true), signatures)
       } catch (error) {
         open.cancel()
         giveUp(error)
@@ -122,18 +126,19 @@ export function factsOf(verdict: Verdict, signatures: string): ScanFacts {
 }
 
 class Late extends Error {
-  readonly limitMs: number
+  /** Whether it was a verdict that took long, as that on a large file does. */
+  readonly isVerdict: boolean
 
-  constructor(limitMs: number) {
+  constructor(limitMs: number, isVerdict: boolean) {
     super(`the scanner took more than ${limitMs} ms`)
-    this.limitMs = limitMs
+    this.isVerdict = isVerdict
   }
 }
 
-async function inTime<Result>(work: Promise<Result>, ms: number): Promise<Result> {
+async function inTime<Result>(work: Promise<Result>, ms: number, isVerdict = false): Promise<Result> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Late(ms)), ms)
+    timer = setTimeout(() => fail(new Late(ms, isVerdict)), ms)
   })
   try {
     return await Promise.race([work, late])

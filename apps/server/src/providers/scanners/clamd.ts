@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { nestedZip } from './nested-zip.ts'
 import { createPlaces } from './places.ts'
@@ -40,8 +40,8 @@ export function createClamd(settings: Settings): Scanner {
     }
   }
   return {
-    signatures: async () => {
-      const answer = await command(settings, 'VERSION')
+    signatures: async (signal) => {
+      const answer = await command(settings, 'VERSION', signal)
       // `ClamAV 1.4.3/27673/Sat Nov 14 09:26:00 2026`; without a database of its publisher's, the program alone.
       if (!answer.startsWith('ClamAV '))
         throw new ScanError(`clamd answered ${quoted(answer)} when asked for its version`)
@@ -104,6 +104,7 @@ async function openScan(settings: Settings, signal: AbortSignal, free: () => voi
       }
       for (let from = 0; from < bytes.length; from += MAX_CHUNK_BYTES) {
         // Having answered, it reads no more: what is sent would only fill our memory.
+        await nextTurn()
         if (early !== undefined || answered) return
         await send(bytes.subarray(from, from + MAX_CHUNK_BYTES))
       }
@@ -135,12 +136,17 @@ function verdictOf(answer: string): Verdict {
   throw new ScanError(`clamd answered ${quoted(answer)}`)
 }
 
-async function command(settings: Settings, name: string): Promise<string> {
+async function command(settings: Settings, name: string, signal: AbortSignal): Promise<string> {
   const socket = await connect(settings)
+  const giveUp = () => socket.destroy()
+  signal.addEventListener('abort', giveUp, { once: true })
+  if (signal.aborted) giveUp()
   try {
     socket.write(`z${name}${END}`)
-    return await readAnswer(socket, settings.answerTimeoutMs)
+    // It answers such a question at once, or is not well.
+    return await readAnswer(socket, settings.connectTimeoutMs)
   } finally {
+    signal.removeEventListener('abort', giveUp)
     socket.destroy()
   }
 }
@@ -181,7 +187,10 @@ function readAnswer(socket: Socket, timeoutMs: number): Promise<string> {
     text += piece.toString('utf8')
     const end = text.indexOf(END)
     if (end >= 0) resolve(text.slice(0, end).trim())
-    else if (text.length > MAX_ANSWER_BYTES) reject(new ScanError('clamd does not end its answer'))
+    else if (text.length > MAX_ANSWER_BYTES) {
+      reject(new ScanError('clamd does not end its answer'))
+      socket.destroy()
+    }
   })
   socket.once('error', (error) => reject(new ScanError('the connection to clamd was lost', { cause: error })))
   socket.once('close', () => reject(new ScanError('clamd ended the connection without an answer')))

@@ -5,8 +5,8 @@
  * **signatures** are what it knows, by a name that changes whenever they do.
  */
 export interface Scanner {
-  /** The name of what it knows now. @throws ScanError, also where it does not answer as a scanner should */
-  signatures(): Promise<string>
+  /** The name of what it knows now. @throws ScanError, also where it does not answer as a scanner should, or not soon */
+  signatures(signal: AbortSignal): Promise<string>
 
   /**
    * Makes sure that it tells us of what it does not look into, for a scanner may be set to call that clean.
