@@ -475,6 +475,67 @@ CREATE TABLE stowage.version (
   created_at timestamp(3) with time zone NOT NULL
 );
 
+CREATE TABLE stowage.version_facts (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  extractor text NOT NULL,
+  extractor_version integer NOT NULL,
+  facts jsonb NOT NULL,
+  attachments jsonb DEFAULT '[]'::jsonb NOT NULL,
+  text_chars bigint NOT NULL,
+  category jsonb NOT NULL,
+  cut_short text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.version_finding (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  number integer NOT NULL,
+  kind text NOT NULL,
+  detail text,
+  part integer NOT NULL,
+  page integer,
+  at integer NOT NULL,
+  length integer NOT NULL,
+  confidence real NOT NULL,
+  masked text NOT NULL
+);
+
+CREATE TABLE stowage.version_rows (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  sheet integer NOT NULL,
+  first integer NOT NULL,
+  rows jsonb NOT NULL
+);
+
+CREATE TABLE stowage.version_sheet (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  sheet integer NOT NULL,
+  name text NOT NULL,
+  hidden boolean NOT NULL,
+  row_count integer NOT NULL,
+  columns jsonb NOT NULL
+);
+
+CREATE TABLE stowage.version_text (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  part integer NOT NULL,
+  page integer,
+  label text,
+  from_ms integer,
+  to_ms integer,
+  text text NOT NULL
+);
+
 -- Constraints
 
 ALTER TABLE stowage.api_key ADD CONSTRAINT api_key_ceiling_check CHECK (((ceiling >= 1) AND (ceiling <= 4)));
@@ -611,6 +672,8 @@ ALTER TABLE stowage.step ADD CONSTRAINT step_pkey PRIMARY KEY (tenant_id, asset_
 
 ALTER TABLE stowage.step ADD CONSTRAINT step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'skipped'::text, 'dead'::text])));
 
+ALTER TABLE stowage.step ADD CONSTRAINT step_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
 ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_kind_check CHECK ((kind = ANY (ARRAY['created'::text, 'removed'::text])));
 
 ALTER TABLE stowage.store_event ADD CONSTRAINT store_event_pkey PRIMARY KEY (tenant_id, store_id, key);
@@ -642,6 +705,26 @@ ALTER TABLE stowage.version ADD CONSTRAINT version_pkey PRIMARY KEY (tenant_id, 
 ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_asset_id_fkey FOREIGN KEY (tenant_id, asset_id) REFERENCES stowage.asset(tenant_id, id);
 
 ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
+
+ALTER TABLE stowage.version_facts ADD CONSTRAINT version_facts_pkey PRIMARY KEY (tenant_id, asset_id, n);
+
+ALTER TABLE stowage.version_facts ADD CONSTRAINT version_facts_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
+ALTER TABLE stowage.version_finding ADD CONSTRAINT version_finding_pkey PRIMARY KEY (tenant_id, asset_id, n, number);
+
+ALTER TABLE stowage.version_finding ADD CONSTRAINT version_finding_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
+ALTER TABLE stowage.version_rows ADD CONSTRAINT version_rows_pkey PRIMARY KEY (tenant_id, asset_id, n, sheet, first);
+
+ALTER TABLE stowage.version_rows ADD CONSTRAINT version_rows_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
+ALTER TABLE stowage.version_sheet ADD CONSTRAINT version_sheet_pkey PRIMARY KEY (tenant_id, asset_id, n, sheet);
+
+ALTER TABLE stowage.version_sheet ADD CONSTRAINT version_sheet_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
+ALTER TABLE stowage.version_text ADD CONSTRAINT version_text_pkey PRIMARY KEY (tenant_id, asset_id, n, part);
+
+ALTER TABLE stowage.version_text ADD CONSTRAINT version_text_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
 
 -- Indexes
 
@@ -857,6 +940,26 @@ ALTER TABLE stowage.version ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.version FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE stowage.version_facts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_facts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_finding ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_finding FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_rows ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_rows FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_sheet ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_sheet FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_text ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.version_text FORCE ROW LEVEL SECURITY;
+
 -- Policies
 
 CREATE POLICY "trim" ON stowage.audit_batch AS PERMISSIVE FOR DELETE TO stowage_app
@@ -1058,6 +1161,26 @@ CREATE POLICY owner_all ON stowage.version AS PERMISSIVE FOR ALL TO stowage_owne
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.version_facts AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.version_finding AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.version_rows AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.version_sheet AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
+CREATE POLICY owner_all ON stowage.version_text AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY read ON stowage.asset AS PERMISSIVE FOR SELECT TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND (( SELECT (api."only"() IS NULL)) OR (id = ( SELECT api."only"() AS "only"))) AND ((owner_id = ( SELECT api.me() AS me)) OR (((visibility)::smallint > 0) AND ( SELECT (api.rank() >= 1))) OR (((visibility)::smallint = 2) AND ( SELECT (api."only"() IS NOT NULL))) OR ( SELECT (api.rank() >= 3)))));
 
@@ -1147,6 +1270,21 @@ CREATE POLICY tenant ON stowage.usage_total AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY tenant ON stowage.version AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version_facts AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version_finding AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version_rows AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version_sheet AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
+CREATE POLICY tenant ON stowage.version_text AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
 CREATE POLICY tidy ON stowage.idempotency AS PERMISSIVE FOR DELETE TO stowage_app
@@ -1678,17 +1816,21 @@ CREATE OR REPLACE FUNCTION api.judge(p_sha256 bytea, p_scan text, p_reason text,
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
+declare
+  t uuid := api.tenant();
 begin
   if p_scan = 'infected' and exists (select from stowage.false_positive
-      where tenant_id = api.tenant() and sha256 = p_sha256 and finding = p_finding) then
+      where tenant_id = t and sha256 = p_sha256 and finding = p_finding) then
     p_scan := 'clean';
     p_reason := 'released';
     p_finding := null;
   end if;
-  update stowage.object
-    set scan = p_scan, scan_reason = p_reason, finding = p_finding, signatures = p_signatures
-    where tenant_id = api.tenant() and sha256 = p_sha256
+  update stowage.object set scan = p_scan, scan_reason = p_reason, finding = p_finding, signatures = p_signatures
+    where tenant_id = t and sha256 = p_sha256
       and (p_scan = 'infected' or scan in ('pending', 'error', 'not_scanned') or (scan = 'clean' and p_scan = 'clean'));
+  if not found then
+    update stowage.object set signatures = p_signatures where tenant_id = t and sha256 = p_sha256;
+  end if;
 end $function$
 ;
 
@@ -2206,6 +2348,16 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_delta TO stowage_app
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_total TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_facts TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_finding TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_rows TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_sheet TO stowage_app;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_text TO stowage_app;
 
 GRANT DELETE, INSERT, UPDATE ON TABLE stowage.credential TO stowage_app;
 

@@ -10,14 +10,14 @@ import { prepareSchedule, startWorker } from './doors/worker/schedule.ts'
 import { assetHandlers } from './features/assets/room.ts'
 import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
-import { quarantineHandlers, stepHandlers } from './features/inspection/room.ts'
+import { quarantineHandlers, stepHandlers, understoodHandlers } from './features/inspection/room.ts'
 import { sharingHandlers, sharingOperations } from './features/sharing/room.ts'
 import { incidentHandlers, takeMessage } from './features/stores/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
-import { createInspection, openScanner } from './inspection.ts'
+import { createInspection, lazySandbox, openScanner } from './inspection.ts'
 import { inspector } from './inspector.ts'
 import { joinNodes } from './nodes.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
@@ -92,6 +92,7 @@ function createHandlers(config: Config, foundation: Foundation, { stores, defaul
     ...stagedHandlers,
     ...sharingHandlers,
     ...stepHandlers,
+    ...understoodHandlers,
     ...quarantineHandlers({ homeStoreId: defaultStoreId }),
     ...auditHandlers(foundation.auditSigning),
     ...incidentHandlers,
@@ -140,13 +141,14 @@ export async function createApp(
   const placements = createPlacements(pools.first)
   const options = uploadsOptions(config, opened)
   const scanner = openScanner(config, log)
+  const sandbox = lazySandbox()
   const uploads: Uploads = {
     platform,
     stores,
     encryptedStores,
     scopeKeys,
     placements,
-    inspector,
+    inspector: config.extract ? inspector : { ...inspector, reads: () => false },
     scanning: scanner,
     signing: foundation.urlSigning,
     isUp,
@@ -159,7 +161,7 @@ export async function createApp(
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
     uploads,
-    inspection: createInspection(config, uploads, scanner, log),
+    inspection: createInspection(config, uploads, scanner, sandbox.get, log),
     storeEvents,
     inTenant,
     cdn,
@@ -188,6 +190,7 @@ export async function createApp(
       await downloads.stop()
       await auditTrail.stop()
       scanner?.close()
+      await sandbox.close()
       await Promise.all([...stores.values()].map((store) => store.close()))
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
@@ -202,19 +205,25 @@ function ownDiskFallback(config: Config, { storeId, fallbackStoreId }: Uploads['
 }
 
 /** Opens every door of an app. Stops in the opposite order: no new requests, no new jobs, then what both use. */
-export async function openDoors(app: App, config: Config, foundation: Foundation, log: Logger) {
+export async function openDoors(
+  app: App,
+  config: Config,
+  foundation: Foundation,
+  log: Logger,
+  doing: { http: boolean; worker: boolean } = { http: true, worker: true },
+) {
   await prepareSchedule(foundation.owner)
   const leave = await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log)
-  const stopWorker = await startWorker(app.worker, foundation.sweep, log)
-  const queue = await openEventsQueue(config)
+  const stopWorker = doing.worker ? await startWorker(app.worker, foundation.sweep, log) : undefined
+  const queue = doing.worker ? await openEventsQueue(config) : undefined
   const stopQueue = queue && startQueue(queue, (body) => takeMessage(app.storeEvents, body), log)
-  const http = await startHttp(app, config, log)
+  const http = doing.http ? await startHttp(app, config, log) : undefined
   return {
-    url: http.url,
+    url: http?.url,
     async stop() {
-      await http.stop()
+      await http?.stop()
       await stopQueue?.()
-      await stopWorker()
+      await stopWorker?.()
       await leave()
       await app.close()
       await foundation.stop()

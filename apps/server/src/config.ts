@@ -73,6 +73,16 @@ export const settings = {
     schema: text,
     secret: true,
   },
+  worker: {
+    env: 'STOWAGE_WORKER',
+    doc: 'Whether this server also does the work in the background. With `off`, `stowage-server work` does it elsewhere, on the same database.',
+    schema: onOff(true),
+  },
+  extract: {
+    env: 'STOWAGE_EXTRACT',
+    doc: 'Whether text, rows and metadata are read from files.',
+    schema: onOff(true),
+  },
   clamd: {
     env: 'STOWAGE_CLAMD',
     doc: 'The ClamAV daemon that scans files: `host:port`, or `unix:/path` for its socket. It must have `AlertExceedsMax yes`. Default: none, and files are not scanned.',

@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import {
+  extractStep,
   type Inspection,
   quarantineStep,
   scanGivenUp,
@@ -10,8 +12,11 @@ import {
 } from './features/inspection/room.ts'
 import type { Uploads } from './features/uploads/room.ts'
 import { pruneByRule } from './features/versions/room.ts'
+import { createSandbox, type Sandbox } from './platform/sandbox/sandbox.ts'
 import { createClamd } from './providers/scanners/clamd.ts'
+import { readerOf } from './readers.ts'
 
+const EXTRACT_CHILD = fileURLToPath(import.meta.resolve('./extract-child.ts'))
 const CONNECT_TIMEOUT_MS = 5000
 const ANSWER_TIMEOUT_MS = 120_000
 
@@ -28,11 +33,24 @@ export function openScanner(config: Config, log: Logger): WatchedScanner | undef
   return watchScanner(clamd, { waitMs: config.scanWaitSeconds * 1000 }, log)
 }
 
+/** A sandbox that is made when it is first needed, and closed if it was. */
+export function lazySandbox() {
+  let made: Promise<Sandbox> | undefined
+  return {
+    get: () => {
+      made ??= createSandbox()
+      return made
+    },
+    close: async () => (await made)?.close(),
+  }
+}
+
 /** The pipeline: every step there is, by name. */
 export function createInspection(
   config: Config,
   uploads: Uploads,
   scanner: WatchedScanner | undefined,
+  sandbox: () => Promise<Sandbox>,
   log: Logger,
 ): Inspection {
   const { platform } = uploads
@@ -43,11 +61,10 @@ export function createInspection(
     scanner,
     steps: {
       scan: scanStep(uploads, scanner),
-      quarantine: quarantineStep(platform, config.quarantineStore ?? uploads.options.storeId),
-      prune: async ({ tenant_id: tenantId, asset_id: assetId }) => ({
-        state: 'done',
-        apply: (db) => pruneByRule(db, tenantId, assetId, releaseDelaySeconds),
-      }),
+      quarantine: quarantineStep(platform, config.quarantineStore ?? uploads.options.storeId, uploads.inspector.reads),
+      extract: extractStep(uploads, { sandbox, child: EXTRACT_CHILD, readerOf }),
+      prune: ({ tenant_id: tenantId, asset_id: assetId }, _signal, end) =>
+        end({ state: 'done', apply: (db) => pruneByRule(db, tenantId, assetId, releaseDelaySeconds) }),
     },
     onDead: { scan: scanGivenUp },
     log,

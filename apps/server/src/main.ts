@@ -14,6 +14,7 @@ import { fsck } from './fsck.ts'
 import { iam } from './iam.ts'
 import { posture } from './posture.ts'
 import { provision } from './provision.ts'
+import { reprocess } from './reprocess.ts'
 import { rotateKeys } from './rotate-keys.ts'
 import { verifyAtStart } from './verify-store.ts'
 
@@ -21,6 +22,9 @@ const USAGE = `stowage-server COMMAND
 
   serve          serve the API (the default)
   fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
+  work           do the pipeline's and all other background work, without serving; for more machines on one database
+  reprocess      have a step of the pipeline done again: reprocess scan|extract [--organization SLUG]
+                 [--media-type TYPE] [--current]; prints how far it is
   jobs           run every scheduled job now, until none finds anything to do, and print what each has done
   audit-verify   check every organization's audit chain, also against the heads in the data folder or in FILE
   audit-trim     remove audit events sealed before a moment, leaving a signed checkpoint
@@ -35,7 +39,9 @@ const USAGE = `stowage-server COMMAND
 Settings come from the environment; see docs/configuration.md.`
 
 const commands: Record<string, (config: Config, words: string[]) => Promise<number>> = {
-  serve,
+  serve: (config) => run(config, { http: true, worker: config.worker }),
+  work: (config) => run(config, { http: false, worker: true }),
+  reprocess: (config, words) => withFoundation(config, (foundation, log) => reprocess(config, foundation, log, words)),
   fsck: (config, words) =>
     withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
   jobs: (config) => withFoundation(config, (foundation, log) => runEveryJob(config, foundation, log)),
@@ -68,7 +74,7 @@ function prepared(config: Config): Config {
   return { ...config, data: resolve(config.data) }
 }
 
-async function serve(config: Config): Promise<number> {
+async function run(config: Config, doing: { http: boolean; worker: boolean }): Promise<number> {
   const log = pino({ level: config.logLevel }, destination({ sync: false }))
   let fail: (reason: string) => void = () => {}
   const failed = new Promise<string>((settle) => {
@@ -77,11 +83,10 @@ async function serve(config: Config): Promise<number> {
   const foundation = await layFoundation(config, log, fail)
   const app = await createApp(config, foundation, log)
   await warmDetector()
-  const doors = await openDoors(app, config, foundation, log)
+  const doors = await openDoors(app, config, foundation, log, doing)
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
-  const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`
-  process.stdout.write(`Stowage serves ${doors.url} — API page ${doors.url}/docs — platform key in ${key}\n`)
+  process.stdout.write(`${doors.url === undefined ? 'Stowage works in the background' : greeting(config, doors.url)}\n`)
   const signal = await Promise.race([
     failed,
     ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),
@@ -89,6 +94,11 @@ async function serve(config: Config): Promise<number> {
   log.info({ signal }, 'stopping')
   await doors.stop()
   return signal.startsWith('SIG') ? 0 : 1
+}
+
+function greeting(config: Config, url: string): string {
+  const key = config.adminKey ? 'STOWAGE_ADMIN_KEY' : `the file ${resolve(config.data, 'admin-key')}`
+  return `Stowage serves ${url} — API page ${url}/docs — platform key in ${key}`
 }
 
 /** What is wrong with the store for new files, or with its credentials, said while the service is already serving. */

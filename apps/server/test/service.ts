@@ -76,6 +76,8 @@ export function configFor(data: string, settings: Record<string, string> = {}): 
     STOWAGE_HOST: '127.0.0.1',
     STOWAGE_PORT: '0',
     STOWAGE_SMALL_OBJECT_BYTES: String(128 * 1024),
+    // Tests that are not about it do not wait for it.
+    STOWAGE_EXTRACT: 'off',
     ...settings,
   })
 }

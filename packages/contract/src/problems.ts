@@ -165,6 +165,9 @@ export const problems = {
     },
   ),
   'asset.quarantined': problem(403, 'The asset is in quarantine', 'An admin can review and release it.'),
+  'sheet.notFound': problem(404, 'There is no such sheet', 'Sheets count from 0; see `sheets`.', {
+    sheets: z.number(),
+  }),
   'quarantine.notFound': problem(404, 'There is no such entry in quarantine', 'List the quarantine.'),
   'quarantine.ended': problem(
     409,

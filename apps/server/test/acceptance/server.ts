@@ -39,6 +39,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     STOWAGE_DATA: data,
     STOWAGE_PORT: String(port),
     STOWAGE_ADMIN_KEY: OWN_KEY,
+    STOWAGE_EXTRACT: 'off',
     ...settings,
   }
   const server = spawn(process.execPath, [MAIN, 'serve'], {

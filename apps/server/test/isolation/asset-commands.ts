@@ -186,6 +186,12 @@ export function addVersion(asset: Asset, content: string): void {
   asset.versions.set(asset.current, content)
 }
 
+/** Nothing is read in this service; whether it may be asked for is the matrix's. */
+const whatIsRead = about(
+  () => ({}),
+  (_model, _actor, asset) => (asset.state === 'trashed' ? refused('conflict') : allowed()),
+)
+
 const versionCommands = {
   'versions.create': about(
     (chooser) => ({ content: chooser.pick(contents) }),
@@ -206,6 +212,10 @@ const versionCommands = {
       },
     ),
   },
+  'assets.text': whatIsRead,
+  'assets.rows': whatIsRead,
+  'assets.metadata': whatIsRead,
+  'assets.findings': whatIsRead,
   'steps.list': about(
     () => ({}),
     () => allowed(),

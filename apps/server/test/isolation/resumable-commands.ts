@@ -8,13 +8,11 @@ export const resumableCommands = {
   'resumable.create': {
     input: (chooser, model, caller) => {
       const content = chooser.pick(contents)
-      const { assetId, ...said } = saidOfAsset(chooser, model, caller)
       return {
         name: 'note.txt',
         sizeBytes: content.length,
         content,
-        // What is said of an asset is refused of a new version, whoever says it.
-        ...(assetId === undefined ? said : { assetId }),
+        ...saidOfAsset(chooser, model, caller),
         ...(chooser.once(3) && { sendsBytes: chooser.pick([0, 2, content.length]) }),
       }
     },

@@ -117,8 +117,9 @@ export function newUpload(id: string, maker: Actor, strategy: string, fields: In
 
 /** Fields of a new asset, or the one that gets a new version. */
 export function saidOfAsset(chooser: Chooser, model: Model, caller: Caller): Input {
+  // What is said of an asset is refused of a new version, whoever says it.
+  if (chooser.once(3)) return { assetId: someAsset(chooser, model, caller) }
   return {
-    ...(chooser.once(3) && { assetId: someAsset(chooser, model, caller) }),
     ...(chooser.once(3) && { visibility: chooser.pick(visibilities) }),
     ...(chooser.once(3) && { assetType: chooser.pick(['document_upload', 'custom_a', 'custom_b']) }),
   }

@@ -4,7 +4,7 @@ import { id } from '../ids.ts'
 import { operation } from '../operation.ts'
 import { assetId, ofAsset, versionNumber } from './assets.ts'
 
-const stepName = z.enum(['scan', 'quarantine', 'prune'])
+const stepName = z.enum(['scan', 'quarantine', 'extract', 'prune'])
 
 const step = z.object({
   name: stepName,
@@ -38,7 +38,149 @@ const quarantined = z.object({
   reason: z.string().nullable(),
 })
 
+const progress = {
+  state: z
+    .enum(['ready', 'waiting', 'failed', 'none'])
+    .describe('`waiting`: it is yet to be read; `none`: nothing here reads such files, or it was not asked for'),
+  cutShort: z.string().nullable().describe('Why not everything was read'),
+}
+
+const textPart = z.object({
+  part: z.number().int(),
+  page: z.number().int().nullable().describe('Of a page, slide or chapter, from 1'),
+  label: z.string().nullable().describe('What the part is called: the name of a sheet, `header`, `notes`'),
+  fromMs: z.number().int().nullable(),
+  toMs: z.number().int().nullable(),
+  text: z.string(),
+})
+
+const cell = z.union([z.null(), z.string(), z.number(), z.boolean(), z.object({ date: z.string() })])
+
+const facts = z.object({
+  title: z.string().optional(),
+  author: z.string().optional(),
+  subject: z.string().optional(),
+  keywords: z.array(z.string()).optional(),
+  language: z.string().optional(),
+  createdAt: z.string().optional(),
+  modifiedAt: z.string().optional(),
+  producer: z.string().optional(),
+  pageCount: z.number().optional(),
+  width: z.number().optional(),
+  height: z.number().optional(),
+  orientation: z.number().optional(),
+  durationMs: z.number().optional(),
+})
+
+const ofVersion = z.strictObject({ assetId, version: versionNumber.optional() })
+
 export const inspectionOperations = {
+  'assets.text': operation({
+    method: 'GET',
+    path: '/v1/assets/{assetId}/text',
+    action: 'assets.read',
+    summary: 'Read the text of a version, with the places where it stands',
+    input: ofVersion.extend({ cursor: page.cursor }),
+    output: list(textPart).extend({ ...progress, chars: z.number().describe('Of the whole text') }),
+    problems: [
+      'asset.notFound',
+      'version.notFound',
+      'asset.notReadable',
+      'asset.quarantined',
+      'asset.trashed',
+      'cursor.invalid',
+    ],
+    subject: ofAsset,
+  }),
+  'assets.rows': operation({
+    method: 'GET',
+    path: '/v1/assets/{assetId}/rows',
+    action: 'assets.read',
+    summary: 'Read rows of a spreadsheet, sheet by sheet',
+    input: ofVersion.extend({
+      sheet: z.coerce.number().int().min(0).default(0).describe('Counted from 0'),
+      first: z.coerce.number().int().min(0).default(0).describe('The first row to read, counted from 0'),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+    }),
+    output: z.object({
+      sheets: z.array(
+        z.object({
+          sheet: z.number().int(),
+          name: z.string(),
+          hidden: z.boolean(),
+          rowCount: z.number().int(),
+          columns: z.array(
+            z.object({
+              header: z.string().nullable().describe('What its first row calls it'),
+              type: z.enum(['empty', 'text', 'number', 'boolean', 'date', 'mixed']),
+            }),
+          ),
+        }),
+      ),
+      sheet: z.number().int(),
+      items: z.array(z.object({ row: z.number().int(), cells: z.array(cell) })),
+      ...progress,
+    }),
+    problems: [
+      'asset.notFound',
+      'version.notFound',
+      'asset.notReadable',
+      'asset.quarantined',
+      'asset.trashed',
+      'sheet.notFound',
+    ],
+    subject: ofAsset,
+  }),
+  'assets.metadata': operation({
+    method: 'GET',
+    path: '/v1/assets/{assetId}/metadata',
+    action: 'assets.read',
+    summary: 'Read what a version says of itself, and what is measured of it',
+    input: ofVersion,
+    output: z.object({
+      extracted: facts.describe('Dates are ISO 8601, sizes in pixels'),
+      more: z.record(z.string(), z.unknown()).describe("By the format's own names"),
+      effective: facts.describe("The same, where the caller's title, author, language and dates win"),
+      category: z
+        .object({
+          name: z.string(),
+          confidence: z.number().describe('From 0 to 1'),
+          by: z.enum(['person', 'content']),
+          why: z.array(z.string()),
+        })
+        .nullable()
+        .describe('What kind of document it is; one that was said of the asset wins'),
+      attachments: z.array(z.object({ name: z.string(), mediaType: z.string(), sizeBytes: z.number() })),
+      extractor: z.object({ id: z.string(), version: z.number() }).nullable(),
+      ...progress,
+    }),
+    problems: ['asset.notFound', 'version.notFound', 'asset.notReadable', 'asset.quarantined', 'asset.trashed'],
+    subject: ofAsset,
+  }),
+  'assets.findings': operation({
+    method: 'GET',
+    path: '/v1/assets/{assetId}/findings',
+    action: 'assets.read',
+    summary: 'List personal and payment data found in the text of a version, masked',
+    input: ofVersion,
+    output: z.object({
+      items: z.array(
+        z.object({
+          kind: z.enum(['paymentCard', 'iban', 'email', 'phone', 'nationalId']),
+          detail: z.string().nullable().describe('The country, or the network of a card'),
+          part: z.number().int().describe('Of the text'),
+          page: z.number().int().nullable(),
+          at: z.number().int().describe('Where it begins in the part, in UTF-16 units'),
+          length: z.number().int(),
+          confidence: z.number().describe('From 0 to 1, by its form alone'),
+          masked: z.string(),
+        }),
+      ),
+      ...progress,
+    }),
+    problems: ['asset.notFound', 'version.notFound', 'asset.notReadable', 'asset.quarantined', 'asset.trashed'],
+    subject: ofAsset,
+  }),
   'steps.list': operation({
     method: 'GET',
     path: '/v1/assets/{assetId}/steps',

@@ -1,5 +1,6 @@
 import { fieldPlaces, getOperation, type OperationName, operationNames } from '@stowage/contract'
 import type { z } from 'zod'
+import { inText } from './html.ts'
 
 /** A page that people read: every operation, its fields and its problems, from the contract's rows. No script. */
 export function docsPage(): string {
@@ -29,8 +30,4 @@ function describe(name: OperationName): string {
   const problems = row.problems.map((code) => `<code>${code}</code>`).join(' ')
   return `<article id="${name}"><h3>${inText(row.summary)}</h3><p><code>${row.method} ${inText(row.path)}</code></p>
 <table>${rows.join('')}</table>${problems && `<p><small>May refuse with ${problems}</small></p>`}</article>`
-}
-
-function inText(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -23,6 +23,7 @@ import { addContentRoute } from './content.ts'
 import { allowOrigins } from './cors.ts'
 import { addResumableRoutes } from './resumable.ts'
 import { addRoutes, type Door } from './routes.ts'
+import { addSecurityReportRoutes } from './security-report.ts'
 import { addServiceRoutes } from './service-routes.ts'
 import { addStagedRoutes } from './staged.ts'
 import { addStoreEventsRoute } from './store-events.ts'
@@ -111,6 +112,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   addStagedRoutes(server, door, app.uploads)
   addResumableRoutes(server, door, app.uploads)
   addStoreEventsRoute(server, door, app.storeEvents)
+  addSecurityReportRoutes(server, door)
   addContentRoute(server, door, app.delivery, app.urlSigning)
   addServiceRoutes(server, app.metrics, app.pools, app.states)
   return server

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { newText, uploadText } from '../../../test/service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 import { toUuid } from '../../domain/id.ts'
-import { type Outcome, runStep } from '../../features/inspection/pipeline.ts'
+import { type Outcome, runStep, type StepWork } from '../../features/inspection/pipeline.ts'
 import { withClient } from '../../platform/database/client.ts'
 import { jobs } from './jobs.ts'
 
@@ -36,7 +36,8 @@ const theStep = async () =>
 
 /** Runs the step with work of a test's own. */
 function runWith(work: () => Promise<Outcome>): Promise<boolean> {
-  return runStep({ ...service.app.worker.inspection, steps: { [step.name]: work } }, step)
+  const steps: Record<string, StepWork> = { [step.name]: async (_claim, _signal, end) => end(await work()) }
+  return runStep({ ...service.app.worker.inspection, steps }, step)
 }
 
 describe('a step', () => {

@@ -181,6 +181,6 @@ async function findOthers({ platform, scopeKeys }: Delivery, { tenantId, found }
 }
 
 export { purgeCached } from './cdn-purge.ts'
-export { type Address, cacheControlOf, REVOCABLE_SECONDS, safelyNamed } from './delivery.rules.ts'
+export { type Address, cacheControlOf, REVOCABLE_SECONDS, refuseUnreadable, safelyNamed } from './delivery.rules.ts'
 export { findDirect } from './direct.ts'
 export { createDownloadCounter, type DownloadCounter } from './downloads.ts'

@@ -17,8 +17,16 @@ export interface Outcome {
   apply?: (db: Db) => Promise<void>
 }
 
-/** Looks at a version and says what came of it. It may run more than once; only one run's outcome counts. */
-export type StepWork = (claim: rows.Claim, signal: AbortSignal) => Promise<Outcome>
+/**
+ * Looks at a version and ends with what came of it. It may run more than once; only one run's outcome counts.
+ *
+ * @returns what `end` answers: whether it was this one's
+ */
+export type StepWork = (
+  claim: rows.Claim,
+  signal: AbortSignal,
+  end: (outcome: Outcome) => Promise<boolean>,
+) => Promise<boolean>
 
 /** Nothing is wrong with the file, but what it needs is not there now: tried again for as long as it takes. */
 export class NotNow extends Error {}
@@ -38,8 +46,7 @@ export async function runStep(inspection: Inspection, step: rows.StepId): Promis
   const abort = new AbortController()
   const stopBeating = beat(inspection, claim, abort)
   try {
-    const outcome = await work(claim, abort.signal)
-    return await end(inspection, claim, outcome, performance.now() - began)
+    return await work(claim, abort.signal, (outcome) => end(inspection, claim, outcome, performance.now() - began))
   } catch (error) {
     await put(inspection, claim, error, performance.now() - began)
     return false

@@ -4,21 +4,42 @@ import { auditOwnAct } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Platform } from '../../platform/invoke.ts'
 import type { StepWork } from './pipeline.ts'
-import type { Claim } from './steps.sql.ts'
+import { askStep, type Claim, findInspected } from './steps.sql.ts'
 
 /**
  * Shows a verdict with every asset whose bytes it is about. Harmful ones are taken out of reach, once for all versions
  * and assets that share the bytes; their copies are moved by the job that moves copies.
  */
-export function quarantineStep(platform: Platform, quarantineStoreId: string): StepWork {
-  return async (claim) => ({ state: 'done', apply: (db) => settle(platform, quarantineStoreId, db, claim) })
+export function quarantineStep(
+  platform: Platform,
+  quarantineStoreId: string,
+  reads: (mediaType: string) => boolean,
+): StepWork {
+  return (claim, _signal, end) =>
+    end({
+      state: 'done',
+      apply: async (db) => {
+        if (await isHarmful(db, claim, quarantineStoreId)) await recordHarm(platform, db, claim)
+        else await goOn(db, claim, reads)
+      },
+    })
 }
 
-async function settle(platform: Platform, storeId: string, db: Db, claim: Claim): Promise<void> {
+/** What was held up by the scan, and was not read before, is read now. */
+async function goOn(db: Db, claim: Claim, reads: (mediaType: string) => boolean): Promise<void> {
+  const found = await findInspected(db, claim)
+  if (!found || found.is_read || !reads(found.media_type)) return
+  await askStep(db, { ...claim, name: 'extract' }, claim.priority)
+}
+
+async function isHarmful(db: Db, claim: Claim, storeId: string): Promise<boolean> {
   const { rows } = await sql<{ harmful: boolean }>`
     select api.settle_verdict(v.sha256, ${storeId}) as harmful from version v
     where v.tenant_id = ${claim.tenant_id} and v.asset_id = ${claim.asset_id} and v.n = ${claim.n}`.execute(db)
-  if (!rows[0]?.harmful) return
+  return rows[0]?.harmful === true
+}
+
+async function recordHarm(platform: Platform, db: Db, claim: Claim): Promise<void> {
   const entered = await enterQuarantine(db, claim, newUuid())
   if (entered === undefined) return
   const act = { tenantId: claim.tenant_id, subject: [toId('quarantine', entered), toId('asset', claim.asset_id)] }

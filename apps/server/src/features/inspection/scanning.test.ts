@@ -126,8 +126,22 @@ describe.skipIf(!addressOf('clamd'))('a service with a scanner', () => {
     expect(json.findings[0].finding).toContain('Eicar')
   })
 
+  test('reports it as a sheet and as a page, in which no name is a formula or markup', async () => {
+    const name = '=HYPERLINK("x") <b>.txt'
+    const { json } = await uploadText(service.call, infected(), { name })
+    await runEverything(service)
+    expect((await entryOf(json.id)).name).toBe(name)
+    const sheet = await service.call('/v1/security-report.csv')
+    expect(sheet.headers.get('content-type')).toContain('text/csv')
+    expect(sheet.bytes.toString()).toContain(`"'=HYPERLINK(""x"") <b>.txt"`)
+    const page = (await service.call('/v1/security-report.html')).bytes.toString()
+    expect(page).toContain('Eicar')
+    expect(page).not.toContain('<b>')
+  })
+
   test('tells nobody but admins of the quarantine', async () => {
     const { json: key } = await service.call('/v1/api-keys', { body: { name: 'k', role: 'editor' } })
-    expect((await service.call('/v1/quarantine', { secret: key.secret })).status).toBe(403)
+    for (const path of ['/v1/quarantine', '/v1/security-report', '/v1/security-report.html'])
+      expect((await service.call(path, { secret: key.secret })).status).toBe(403)
   })
 })

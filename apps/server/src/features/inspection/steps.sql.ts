@@ -59,6 +59,9 @@ function isMine({ tenant_id, asset_id, n, name, attempts }: Claim) {
     and state = 'running' and attempts = ${attempts}`
 }
 
+/** Behind everything that somebody waits for. */
+export const BATCH = 2
+
 /** Asks for a step, again if it was ended. One that waits or runs is left as it is, or hurried. */
 export async function askStep(db: Db, step: StepId, priority: number): Promise<void> {
   await sql`insert into step as known (tenant_id, asset_id, n, name, state, priority)
@@ -68,6 +71,32 @@ export async function askStep(db: Db, step: StepId, priority: number): Promise<v
       where known.state in ('done', 'skipped', 'dead') or (known.state = 'waiting' and known.due_at > now())`.execute(
     db,
   )
+}
+
+export interface Selection {
+  /** A slug. */
+  organization: string | undefined
+  mediaType: string | undefined
+  /** Leaves out versions that are not current. */
+  currentOnly: boolean
+}
+
+/** Asks for a step of many versions at once, behind everything that somebody waits for. Answers how many. */
+export async function askSteps(db: Db, tenantId: string, name: string, selection: Selection): Promise<number> {
+  const { organization = null, mediaType = null, currentOnly } = selection
+  const { numAffectedRows } = await sql`
+    insert into step as known (tenant_id, asset_id, n, name, state, priority)
+    select v.tenant_id, v.asset_id, v.n, ${name}, 'waiting', ${BATCH}::smallint
+    from version v
+      join asset a on a.tenant_id = v.tenant_id and a.id = v.asset_id
+      join organization o on o.tenant_id = v.tenant_id
+    where v.tenant_id = ${tenantId} and (${organization}::text is null or o.slug = ${organization})
+      and (${mediaType}::text is null or v.media_type = ${mediaType})
+      and (not ${currentOnly}::boolean or v.n = a.current_n)
+    on conflict (tenant_id, asset_id, n, name) do update
+      set state = 'waiting', due_at = now(), failures = 0, updated_at = now()
+      where known.state in ('done', 'skipped', 'dead')`.execute(db)
+  return Number(numAffectedRows ?? 0)
 }
 
 export async function findSteps(db: Db, tenantId: string, assetId: string, n: number): Promise<StepRow[]> {
@@ -93,14 +122,18 @@ export interface Inspected {
   size_bytes: number
   name: string
   media_type: string
+  charset: string | null
   scan: string
   signatures: string | null
+  /** Whether what it says was read. */
+  is_read: boolean
   copy: StoredCopy | null
 }
 
 export async function findInspected(db: Db, { tenant_id, asset_id, n }: StepId): Promise<Inspected | undefined> {
   const { rows } = await sql<Omit<Inspected, 'copy'> & Omit<StoredCopy, 'id'> & { copy_id: string | null }>`
-    select v.sha256, v.size_bytes, v.name, v.media_type, v.scope, o.scan, o.signatures,
+    select v.sha256, v.size_bytes, v.name, v.media_type, v.charset, v.scope, o.scan, o.signatures,
+      exists (select from version_facts f where f.tenant_id = v.tenant_id and f.asset_id = v.asset_id and f.n = v.n) as is_read,
       c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted
     from version v
       join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256

@@ -181,6 +181,7 @@ async function commit(
     const asset = await commitVersion(context, input, plan, {
       facts,
       mediaType,
+      isRead: uploads.inspector.reads(mediaType),
       scope,
       perVersion: options.layout.keys === 'perVersion',
       assetId: intended.assetId,

@@ -106,6 +106,8 @@ export function termsAhead(db: Db, input: Fields): Promise<rows.Terms | undefine
 export interface Checked {
   facts: ContentFacts
   mediaType: string
+  /** Whether there is somebody to read what such files say. */
+  isRead: boolean
   copy: Pick<
     rows.CopyCommit,
     'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'
@@ -160,16 +162,20 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))
   if (plan.keepVersions !== null && n > plan.keepVersions)
     context.atCommit(rows.insertStep(db, tenantId, assetId, n, 'prune'))
-  const looked = afterLook[facts.scan.status]
-  if (looked !== undefined) context.atCommit(rows.insertStep(db, tenantId, assetId, n, looked))
+  const next = nextStep(facts.scan.status, checked.isRead)
+  if (next !== undefined) context.atCommit(rows.insertStep(db, tenantId, assetId, n, next))
   // A new version's asset has been read before: its counters come with it.
   return plan.existing && input.assetId
     ? showAsset(context, await getAsset(context, input.assetId))
     : showAsset(context, asset)
 }
 
-/** What the pipeline has to do after a scanner's first look. */
-const afterLook: Partial<Record<ScanFacts['status'], string>> = { pending: 'scan', infected: 'quarantine' }
+/** Where the pipeline begins, after a scanner's first look. */
+function nextStep(scan: ScanFacts['status'], isRead: boolean): 'scan' | 'quarantine' | 'extract' | undefined {
+  if (scan === 'pending') return 'scan'
+  if (scan === 'infected') return 'quarantine'
+  return isRead ? 'extract' : undefined
+}
 
 /** What the row of the asset's current version says; an upload that began earlier than another does not overtake it. */
 function current(plan: Plan, checked: Checked, n: number) {

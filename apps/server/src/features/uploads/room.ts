@@ -52,6 +52,8 @@ export interface Inspector {
     head: Buffer,
     context: { name: string; complete: boolean; tail?: Buffer },
   ): Promise<{ mediaType: string; encoding?: string }>
+  /** Whether somebody reads what files of this type say. */
+  reads(mediaType: string): boolean
   /** @throws Problem `upload.archiveRefused` | `upload.imageRefused` */
   checkBounds(
     mediaType: string,

@@ -44,6 +44,7 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
       return commitVersion(context, input, plan, {
         facts,
         mediaType,
+        isRead: uploads.inspector.reads(mediaType),
         scope,
         perVersion: false,
         assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),

@@ -440,6 +440,67 @@ export interface VersionTable {
   created_at: Date
 }
 
+export interface VersionFactsTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  extractor: string
+  extractor_version: number
+  facts: unknown
+  attachments: Generated<unknown>
+  text_chars: number
+  category: unknown
+  cut_short: string | null
+  created_at: Generated<Date>
+}
+
+export interface VersionFindingTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  number: number
+  kind: string
+  detail: string | null
+  part: number
+  page: number | null
+  at: number
+  length: number
+  confidence: number
+  masked: string
+}
+
+export interface VersionRowsTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  sheet: number
+  first: number
+  rows: unknown
+}
+
+export interface VersionSheetTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  sheet: number
+  name: string
+  hidden: boolean
+  row_count: number
+  columns: unknown
+}
+
+export interface VersionTextTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  part: number
+  page: number | null
+  label: string | null
+  from_ms: number | null
+  to_ms: number | null
+  text: string
+}
+
 export interface Database {
   api_key: ApiKeyTable
   asset: AssetTable
@@ -477,4 +538,9 @@ export interface Database {
   usage_delta: UsageDeltaTable
   usage_total: UsageTotalTable
   version: VersionTable
+  version_facts: VersionFactsTable
+  version_finding: VersionFindingTable
+  version_rows: VersionRowsTable
+  version_sheet: VersionSheetTable
+  version_text: VersionTextTable
 }
