@@ -52,6 +52,8 @@ export async function startService(
       STOWAGE_HOST: '127.0.0.1',
       STOWAGE_PORT: String(port),
       STOWAGE_ADMIN_KEY: KEY,
+      // Keeping files is measured; reading what they say would go on beside it.
+      STOWAGE_EXTRACT: 'off',
       ...settings,
     },
   })
