@@ -33,6 +33,8 @@ export default defineConfig({
     globalSetup: ['apps/server/test/global-setup.ts'],
     // One more than the two cores that this is measured on: many tests wait, for a disk or for a time to pass.
     maxWorkers: 3,
+    // Modules hold no state of a test's, and loading them anew for each file takes a fifth of the time.
+    isolate: false,
     sequence: { sequencer: LongestFirst },
   },
 })

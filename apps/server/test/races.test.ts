@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { raceNames, runRaces, twoMasterKeys } from '../../../scripts/campaigns/race-rounds.ts'
 import { masterKeysFromValue } from '../src/providers/keys/local-keys.ts'
+import { times } from './effort.ts'
 import { startTestService, type TestService } from './test-service.ts'
 
-const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? 8)
+const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? times(4, 8))
 
 describe('races', () => {
   const masterKeys = twoMasterKeys()

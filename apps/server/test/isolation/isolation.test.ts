@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { times } from '../effort.ts'
 import { runCampaign } from './campaign.ts'
 import { askedOperations, commands } from './compare.ts'
 
-const steps = Number(process.env['STOWAGE_TEST_STEPS'] ?? 600)
+const steps = Number(process.env['STOWAGE_TEST_STEPS'] ?? times(300, 600))
 const seed = Number(process.env['STOWAGE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const shrinks = process.env['STOWAGE_TEST_SHRINK'] === 'on'
 

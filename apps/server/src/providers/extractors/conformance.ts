@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { times } from '../../../test/effort.ts'
 import { type Emit, ExtractionError, type ExtractionLimits, type Extractor, type Piece, type Source } from './port.ts'
 
 const MIB = 1024 * 1024
@@ -13,8 +14,8 @@ const MAX_PIECE_CHARS = 64 * 1024
 /** What may be read beyond what the taker took: slices on their way, and the ends of the file that say what it holds. */
 const READ_AHEAD_BYTES = 2 * MIB
 const SEED = 20_261_121
-/** Of each kind of file: few where every change runs them, many where the real servers are tried as well. */
-const MUTATIONS = process.env['STOWAGE_TEST_SERVICES'] === 'all' ? 200 : 40
+/** Of each kind of file. */
+const MUTATIONS = times(20, 200)
 const SOME_LINUX = existsSync('/proc/self/io')
 
 /** Limits that no honest sample comes near. */

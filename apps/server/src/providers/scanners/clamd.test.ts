@@ -53,7 +53,8 @@ function eicarAt(offset: number, sizeBytes: number): Buffer {
 }
 
 describe.skipIf(!addressOf('clamd'))('clamd', () => {
-  const address = addressOf('clamd') as string
+  // Without one these tests are left out, but what stands around them is run.
+  const address = addressOf('clamd') ?? 'localhost:0'
   const scanner = scannerAt(address)
 
   test.each(Object.entries(carriers))(
