@@ -51,6 +51,9 @@ async function isGone(program: string): Promise<boolean> {
   return !isRunning(program)
 }
 
+/** Alone within the limit of a test that runs it twice, and for long. */
+const HOLDING_60_MIB = '(head -c 62914560 /dev/zero; sleep 20) | tail -c 62914560 >/dev/null'
+
 describe('an external program', () => {
   test('works in its folder, reads its input and says what it printed', async () => {
     const { stdout, stderr } = await shell('cat > copy; pwd; echo well >&2', { input: Buffer.from('in\n') })
@@ -134,7 +137,7 @@ describe('a limit', () => {
     ['while :; do :; done', { cpuSeconds: 0.3 }, 'cpu'],
     ['(while :; do :; done) & while :; do :; done', { cpuSeconds: 0.3 }, 'cpu'],
     ['tail /dev/zero', { memoryBytes: 100 * 2 ** 20 }, 'memory'],
-    ['tail /dev/zero & tail /dev/zero & wait', { memoryBytes: 100 * 2 ** 20 }, 'memory'],
+    [`${HOLDING_60_MIB} & ${HOLDING_60_MIB} & wait`, { memoryBytes: 100 * 2 ** 20 }, 'memory'],
     ['yes', { outputBytes: 100_000 }, 'output'],
     ['i=0; while [ $i -lt 200 ]; do sleep 100 & i=$((i+1)); done; wait', { memoryBytes: 2 ** 30 }, 'processes'],
   ] as const)('ends `%s` with %o: %s', async (script, limits, kind) => {
