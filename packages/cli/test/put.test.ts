@@ -70,7 +70,8 @@ describe('stowage put', () => {
     expect(JSON.parse(out)).toMatchObject({ name: 'killed.bin', sha256 })
     expect(err).toContain('killed.bin: resumed, 24.0 MiB of 40.0 MiB had arrived before')
     expect([...proxy.parts].sort()).toEqual([4, 5])
-    expect(proxy.sentBytes()).toBeLessThan(17 * MIB)
+    // What the killed one had under way may still be counted; a part that was sent again would be 8 MiB more.
+    expect(proxy.sentBytes()).toBeLessThan(20 * MIB)
     expect(await readdir(join(folder, ...notes))).toEqual([])
   })
 
