@@ -1,5 +1,5 @@
-import { setInterval } from 'node:timers'
 import { backoffSeconds } from '../../platform/backoff.ts'
+import { beat } from '../../platform/beat.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import { StoreError } from '../../providers/stores/port.ts'
 import type { Inspection } from './room.ts'
@@ -44,7 +44,11 @@ export async function runStep(inspection: Inspection, step: rows.StepId): Promis
   if (!claim) return false
   const began = performance.now()
   const abort = new AbortController()
-  const stopBeating = beat(inspection, claim, abort)
+  const stopBeating = beat(LEASE_SECONDS, async () => {
+    const mine = await inTenant(step.tenant_id, (db) => rows.extendStep(db, claim, LEASE_SECONDS))
+    // Another attempt has it, or its asset is gone.
+    if (!mine) abort.abort(new NotNow('the step was taken over'))
+  })
   try {
     return await work(claim, abort.signal, (outcome) => end(inspection, claim, outcome, performance.now() - began))
   } catch (error) {
@@ -88,21 +92,4 @@ async function put(inspection: Inspection, claim: rows.Claim, error: unknown, du
     const ended = await rows.endStep(db, claim, { state, reason, durationMs, failures, againInSeconds: again })
     if (ended && dead) await inspection.onDead[claim.name]?.(db, claim)
   })
-}
-
-/** Says that the work goes on; stops it when another attempt has taken the step, or its asset is gone. */
-function beat({ platform }: Inspection, claim: rows.Claim, abort: AbortController): () => void {
-  const timer = setInterval(
-    () => {
-      platform
-        .inTenant(claim.tenant_id, (db) => rows.extendStep(db, claim, LEASE_SECONDS))
-        .then((mine) => {
-          if (!mine) abort.abort(new NotNow('the step was taken over'))
-        })
-        // A beat that fails is made up for by the next: a lease outlasts several.
-        .catch(() => undefined)
-    },
-    (LEASE_SECONDS * 1000) / 5,
-  )
-  return () => clearInterval(timer)
 }

@@ -2,6 +2,7 @@ import type { ProblemCode } from '@stowage/contract'
 import { sql } from 'kysely'
 import { Problem } from '../../domain/problem.ts'
 import { backoffSeconds } from '../../platform/backoff.ts'
+import { beat } from '../../platform/beat.ts'
 import { type Db, send } from '../../platform/database/connect.ts'
 import { ownCall } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
@@ -28,11 +29,8 @@ export async function takeFromInbox(events: StoreEvents, place: rows.Place): Pro
   const { inTenant } = events.platform
   const row = await inTenant(place.tenantId, (db) => rows.claimInbox(db, place, LEASE_SECONDS))
   if (!row) return false
-  const beating = setInterval(
-    () => {
-      inTenant(place.tenantId, (db) => rows.putOffInbox(db, row, LEASE_SECONDS)).catch(() => undefined)
-    },
-    (LEASE_SECONDS * 1000) / 5,
+  const stopBeating = beat(LEASE_SECONDS, () =>
+    inTenant(place.tenantId, (db) => rows.putOffInbox(db, row, LEASE_SECONDS)),
   )
   try {
     if (row.state === 'deleting') return await removeIngested(events, row)
@@ -44,7 +42,7 @@ export async function takeFromInbox(events: StoreEvents, place: rows.Place): Pro
     await inTenant(place.tenantId, (db) => rows.putOffInbox(db, row, seconds, row.failures + 1))
     return false
   } finally {
-    clearInterval(beating)
+    stopBeating()
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { backoffSeconds } from '../../platform/backoff.ts'
+import { beat } from '../../platform/beat.ts'
 import { StoreError } from '../../providers/stores/port.ts'
 import { openCopy, type Uploads } from '../uploads/room.ts'
 import { auditIncident } from './incidents.ts'
@@ -20,11 +21,8 @@ export async function scrubIncident(events: StoreEvents, tenantId: string, incid
   const { inTenant } = events.platform
   const incident = await inTenant(tenantId, (db) => rows.claimScrub(db, tenantId, incidentId, LEASE_SECONDS))
   if (!incident) return false
-  const beating = setInterval(
-    () => {
-      inTenant(tenantId, (db) => rows.putOffScrub(db, incident, LEASE_SECONDS)).catch(() => undefined)
-    },
-    (LEASE_SECONDS * 1000) / 5,
+  const stopBeating = beat(LEASE_SECONDS, () =>
+    inTenant(tenantId, (db) => rows.putOffScrub(db, incident, LEASE_SECONDS)),
   )
   try {
     return await settle(events, incident, await findingOf(events, incident))
@@ -34,7 +32,7 @@ export async function scrubIncident(events: StoreEvents, tenantId: string, incid
     await inTenant(tenantId, (db) => rows.putOffScrub(db, incident, seconds))
     return false
   } finally {
-    clearInterval(beating)
+    stopBeating()
   }
 }
 

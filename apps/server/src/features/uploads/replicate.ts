@@ -11,7 +11,7 @@ import { type KeyFacts, quarantinePrefix } from './placing.ts'
 import { ownerName } from './plan.ts'
 import type { Uploads } from './room.ts'
 import { besideBytes, makeTarget, type Place, placeOf, type Target } from './target.ts'
-import { beat, putThrough } from './transfer.ts'
+import { beatUpload, putThrough } from './transfer.ts'
 import type { Owner } from './uploads.rules.ts'
 import { insertCopy } from './uploads.sql.ts'
 
@@ -131,7 +131,7 @@ async function copyAcross(
   target: Target,
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
   const abort = new AbortController()
-  const stopBeating = beat(uploads, target, abort)
+  const stopBeating = beatUpload(uploads, target, abort)
   let body: Readable | undefined
   try {
     body = await openCopy(uploads, target.tenantId, wanted, { signal: abort.signal })

@@ -1,11 +1,11 @@
 import { newUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
+import { beat } from '../../platform/beat.ts'
 import type { Uploads } from './room.ts'
 import * as rows from './staged.sql.ts'
 
 /** How long nobody else may send to an upload after its writer's last sign of life. */
 export const WRITER_LEASE_SECONDS = 15
-const BEAT_MS = (WRITER_LEASE_SECONDS * 1000) / 5
 /** When it is worth trying again: the writer has heard by then that it is waited for. */
 const RETRY_AFTER_SECONDS = 3
 
@@ -70,7 +70,7 @@ export async function stopWriter(writer: Writer, withinMs: number): Promise<void
   clearTimeout(timer)
 }
 
-/** Keeps the lease of a writer, five times in its length; ends it when it is asked to end, or has lost the lease. */
+/** Keeps the lease of a writer; ends it when it is asked to end, or has lost the lease. */
 export function beatWriter(
   uploads: Uploads,
   { tenant_id: tenantId, id: uploadId }: Pick<rows.StagedUpload, 'tenant_id' | 'id'>,
@@ -78,17 +78,11 @@ export function beatWriter(
   abort: AbortController,
 ): () => void {
   const of = { tenantId, uploadId, writerId: writer.id }
-  const timer = setInterval(() => {
-    uploads.platform
-      .inTenant(tenantId, (db) => rows.extendWriter(db, of, WRITER_LEASE_SECONDS))
-      .then((alive) => {
-        if (!alive) abort.abort(busy())
-        if (!alive || alive.asked) writer.stop()
-      })
-      // A beat that fails is made up for by the next: the lease outlasts several.
-      .catch(() => undefined)
-  }, BEAT_MS)
-  return () => clearInterval(timer)
+  return beat(WRITER_LEASE_SECONDS, async () => {
+    const alive = await uploads.platform.inTenant(tenantId, (db) => rows.extendWriter(db, of, WRITER_LEASE_SECONDS))
+    if (!alive) abort.abort(busy())
+    if (!alive || alive.asked) writer.stop()
+  })
 }
 
 export function busy(): Problem {

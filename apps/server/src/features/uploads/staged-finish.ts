@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { toId } from '../../domain/id.ts'
 import { Problem, problemAnswer } from '../../domain/problem.ts'
 import { backoffSeconds } from '../../platform/backoff.ts'
+import { beat } from '../../platform/beat.ts'
 import { type Call, ownCall } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { StoreError } from '../../providers/stores/port.ts'
@@ -49,11 +50,8 @@ export async function finishStaged(
   const { inTenant } = uploads.platform
   const staged = await inTenant(tenantId, (db) => rows.claimCompletion(db, tenantId, uploadId, LEASE_SECONDS))
   if (!staged) return 'notDue'
-  const beating = setInterval(
-    () => {
-      inTenant(tenantId, (db) => rows.extendCompletion(db, staged, LEASE_SECONDS)).catch(() => undefined)
-    },
-    (LEASE_SECONDS * 1000) / 5,
+  const stopBeating = beat(LEASE_SECONDS, () =>
+    inTenant(tenantId, (db) => rows.extendCompletion(db, staged, LEASE_SECONDS)),
   )
   let request: UploadRequest | undefined
   try {
@@ -67,7 +65,7 @@ export async function finishStaged(
     await inTenant(tenantId, (db) => rows.endAttempt(db, staged, outcome))
     return 'failed' in outcome ? 'failed' : 'later'
   } finally {
-    clearInterval(beating)
+    stopBeating()
     request?.body.destroy()
   }
 }

@@ -10,7 +10,7 @@ import type { Uploads } from './room.ts'
 import { partSize } from './staged.rules.ts'
 import * as rows from './staged.sql.ts'
 import { fallbackOf, makeTarget, type Target } from './target.ts'
-import { beat, putThrough } from './transfer.ts'
+import { beatUpload, putThrough } from './transfer.ts'
 import { insertCopy } from './uploads.sql.ts'
 
 type Operation = 'uploads.put' | 'uploads.post' | 'uploads.putPart'
@@ -126,7 +126,7 @@ export async function storePart(
   requestId: string,
   abort: AbortController = new AbortController(),
 ): Promise<{ receipt: PutReceipt; tally: Tally }> {
-  const stopBeating = beat(uploads, target, abort)
+  const stopBeating = beatUpload(uploads, target, abort)
   try {
     const source = { head: Buffer.alloc(0), rest: body[Symbol.asyncIterator]() }
     return await putThrough(uploads, target, source, limitBytes, { requestId }, abort)

@@ -1,5 +1,6 @@
 import { newUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
+import { beat } from '../../platform/beat.ts'
 import {
   type CallOptions,
   type ObjectStore,
@@ -91,7 +92,7 @@ async function storeIn(
   const store = storeOf(uploads, target.storeId)
   const abort = new AbortController()
   const call = { requestId: request.call.requestId, signal: abort.signal }
-  const stopBeating = beat(uploads, { ...target, uploadId: transfer.uploadId }, abort)
+  const stopBeating = beatUpload(uploads, { ...target, uploadId: transfer.uploadId }, abort)
   const tap = uploads.scanning?.begin()
   try {
     const stagedKey = stagedThere(request, target, store)
@@ -202,20 +203,20 @@ interface Beating {
   uploadId?: string
 }
 
-/** Tells the reaper, five times in a lease, that the upload lives; stops it when the reaper has taken its copy. */
-export function beat(uploads: Uploads, { tenantId, copyId, uploadId }: Beating, abort: AbortController): () => void {
-  const leaseMs = uploads.options.leaseSeconds * 1000
-  const timer = setInterval(() => {
-    const until = new Date(Date.now() + leaseMs)
-    uploads.platform
-      .inTenant(tenantId, (db) => rows.extendLease(db, tenantId, copyId, uploadId, until))
-      .then((alive) => {
-        if (!alive) abort.abort(new Problem('upload.lost'))
-      })
-      // A beat that fails is made up for by the next: a lease outlasts several.
-      .catch(() => undefined)
-  }, leaseMs / 5)
-  return () => clearInterval(timer)
+/** Tells the reaper that the upload lives; stops it when the reaper has taken its copy. */
+export function beatUpload(
+  uploads: Uploads,
+  { tenantId, copyId, uploadId }: Beating,
+  abort: AbortController,
+): () => void {
+  const { leaseSeconds } = uploads.options
+  return beat(leaseSeconds, async () => {
+    const until = new Date(Date.now() + leaseSeconds * 1000)
+    const alive = await uploads.platform.inTenant(tenantId, (db) =>
+      rows.extendLease(db, tenantId, copyId, uploadId, until),
+    )
+    if (!alive) abort.abort(new Problem('upload.lost'))
+  })
 }
 
 /** Reads back what was stored: an archive's directory lies at its end, which had not arrived when the head was looked at. */

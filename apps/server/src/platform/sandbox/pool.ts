@@ -1,6 +1,7 @@
+import { createTurns } from '../../domain/turns.ts'
 import { type Child, type ChildKind, startChild, type Work } from './child.ts'
+import { SandboxError } from './errors.ts'
 import type { Plan } from './guards.ts'
-import { createTurns } from './turns.ts'
 
 export interface Pool {
   run(kind: ChildKind, work: Work): Promise<void>
@@ -39,7 +40,9 @@ export function createPool(plan: Plan, size: number, parent: string): Pool {
   return {
     run: async (kind, work) => {
       const key = JSON.stringify(kind)
-      const giveBack = await turns.take(work.signal)
+      const giveBack = await turns.take(work.signal).catch((cause) => {
+        throw new SandboxError('aborted', 'The work was called off.', { cause })
+      })
       busy += 1
       try {
         const child = await obtain(kind, key)

@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
+import { createTurns } from '../../domain/turns.ts'
 import { nestedZip } from './nested-zip.ts'
-import { createPlaces } from './places.ts'
 import { type Scan, ScanError, type Scanner, type Verdict } from './port.ts'
 
 /** clamd(8), "COMMANDS": a command that begins with `z` ends with NUL, and so does its answer. */
@@ -28,10 +28,12 @@ type Settings = z.output<typeof clamdSettings>
 
 /** ClamAV's daemon, by its `INSTREAM` command. */
 export function createClamd(settings: Settings): Scanner {
-  const places = createPlaces(settings.places)
+  const turns = createTurns(settings.places)
   const lifetime = new AbortController()
   const open = async (signal: AbortSignal) => {
-    const free = await places.take(AbortSignal.any([signal, lifetime.signal]))
+    const free = await turns.take(AbortSignal.any([signal, lifetime.signal])).catch((cause) => {
+      throw new ScanError('the scan was given up while it waited for a place', { cause })
+    })
     try {
       return await openScan(settings, signal, free)
     } catch (error) {
@@ -57,7 +59,7 @@ export function createClamd(settings: Settings): Scanner {
       )
     },
     open,
-    load: () => ({ taken: places.taken(), places: settings.places }),
+    load: () => ({ taken: turns.taken(), places: settings.places }),
     close: () => lifetime.abort(),
   }
 }

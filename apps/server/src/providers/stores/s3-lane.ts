@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { finished, type Readable } from 'node:stream'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
+import { createTurns, type Turns } from '../../domain/turns.ts'
 import { StoreError } from './port.ts'
 
 /**
@@ -17,13 +18,13 @@ export interface Lane {
 export function openLane(connections: number, waitMs: number): Lane {
   const sockets = { keepAlive: true, maxSockets: connections }
   const agents = { httpAgent: new HttpAgent(sockets), httpsAgent: new HttpsAgent(sockets) }
-  const takeTurn = createTurns(connections, waitMs)
+  const turns = createTurns(connections)
   return {
     handler(times) {
       const handler = new NodeHttpHandler({ ...agents, ...times })
       const send = handler.handle.bind(handler)
       handler.handle = async (request, options = {}) => {
-        const endTurn = await takeTurn(options.abortSignal as AbortSignal | undefined)
+        const endTurn = await takeTurn(turns, waitMs, options.abortSignal as AbortSignal | undefined)
         try {
           const answer = await send(request, options)
           finished(answer.response.body as Readable, endTurn)
@@ -42,46 +43,20 @@ export function openLane(connections: number, waitMs: number): Lane {
   }
 }
 
-type EndTurn = () => void
+/** The reason of a signal that has nothing to do with the request's own. */
+const LATE = Symbol('late')
 
-function createTurns(count: number, waitMs: number): (signal?: AbortSignal) => Promise<EndTurn> {
-  let free = count
-  const waiting = new Set<() => void>()
-  const begin = (): EndTurn => {
-    let ended = false
-    return () => {
-      if (ended) return
-      ended = true
-      const [next] = waiting
-      if (next) next()
-      else free += 1
-    }
-  }
-  return (signal) => {
-    if (free > 0) {
-      free -= 1
-      return Promise.resolve(begin())
-    }
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        waiting.delete(take)
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
-      }
-      const take = () => {
-        leave()
-        resolve(begin())
-      }
-      const abort = () => {
-        leave()
-        reject(signal?.reason)
-      }
-      const timer = setTimeout(() => {
-        leave()
-        reject(new StoreError('throttled', `Every connection to the server was in use for ${waitMs} ms`))
-      }, waitMs)
-      waiting.add(take)
-      signal?.addEventListener('abort', abort, { once: true })
-    })
+async function takeTurn(turns: Turns, waitMs: number, signal: AbortSignal | undefined): Promise<() => void> {
+  const free = turns.tryTake()
+  if (free) return free
+  const waiting = new AbortController()
+  const timer = setTimeout(() => waiting.abort(LATE), waitMs)
+  try {
+    return await turns.take(signal ? AbortSignal.any([signal, waiting.signal]) : waiting.signal)
+  } catch (error) {
+    if (error !== LATE) throw error
+    throw new StoreError('throttled', `Every connection to the server was in use for ${waitMs} ms`)
+  } finally {
+    clearTimeout(timer)
   }
 }
