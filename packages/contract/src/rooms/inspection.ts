@@ -74,6 +74,25 @@ const facts = z.object({
 
 const ofVersion = z.strictObject({ assetId, version: versionNumber.optional() })
 
+/** Why what a version says is not told: as little as its bytes are given. */
+const unreadable = [
+  'asset.notFound',
+  'version.notFound',
+  'asset.notReadable',
+  'asset.quarantined',
+  'asset.trashed',
+] as const
+
+const judgement = {
+  method: 'POST',
+  action: 'quarantine.manage',
+  input: z.strictObject({ quarantineId, reason }),
+  output: quarantined,
+  status: 200,
+  problems: ['quarantine.notFound', 'quarantine.ended'],
+  subject: ofEntry,
+} as const
+
 export const inspectionOperations = {
   'assets.text': operation({
     method: 'GET',
@@ -82,14 +101,7 @@ export const inspectionOperations = {
     summary: 'Read the text of a version, with the places where it stands',
     input: ofVersion.extend({ cursor: page.cursor }),
     output: list(textPart).extend({ ...progress, chars: z.number().describe('Of the whole text') }),
-    problems: [
-      'asset.notFound',
-      'version.notFound',
-      'asset.notReadable',
-      'asset.quarantined',
-      'asset.trashed',
-      'cursor.invalid',
-    ],
+    problems: [...unreadable, 'cursor.invalid'],
     subject: ofAsset,
   }),
   'assets.rows': operation({
@@ -121,14 +133,7 @@ export const inspectionOperations = {
       items: z.array(z.object({ row: z.number().int(), cells: z.array(cell) })),
       ...progress,
     }),
-    problems: [
-      'asset.notFound',
-      'version.notFound',
-      'asset.notReadable',
-      'asset.quarantined',
-      'asset.trashed',
-      'sheet.notFound',
-    ],
+    problems: [...unreadable, 'sheet.notFound'],
     subject: ofAsset,
   }),
   'assets.metadata': operation({
@@ -154,7 +159,7 @@ export const inspectionOperations = {
       extractor: z.object({ id: z.string(), version: z.number() }).nullable(),
       ...progress,
     }),
-    problems: ['asset.notFound', 'version.notFound', 'asset.notReadable', 'asset.quarantined', 'asset.trashed'],
+    problems: unreadable,
     subject: ofAsset,
   }),
   'assets.findings': operation({
@@ -178,7 +183,7 @@ export const inspectionOperations = {
       ),
       ...progress,
     }),
-    problems: ['asset.notFound', 'version.notFound', 'asset.notReadable', 'asset.quarantined', 'asset.trashed'],
+    problems: unreadable,
     subject: ofAsset,
   }),
   'steps.list': operation({
@@ -186,7 +191,7 @@ export const inspectionOperations = {
     path: '/v1/assets/{assetId}/steps',
     action: 'assets.read',
     summary: 'List what the pipeline has done with a version, and what it has yet to do',
-    input: z.strictObject({ assetId, version: versionNumber.optional() }),
+    input: ofVersion,
     output: z.object({ items: z.array(step) }),
     problems: ['asset.notFound'],
     subject: ofAsset,
@@ -212,26 +217,14 @@ export const inspectionOperations = {
     problems: ['cursor.invalid'],
   }),
   'quarantine.release': operation({
-    method: 'POST',
+    ...judgement,
     path: '/v1/quarantine/{quarantineId}/release',
-    action: 'quarantine.manage',
     summary: 'Release a false positive; the finding is not believed of these bytes again',
-    input: z.strictObject({ quarantineId, reason }),
-    output: quarantined,
-    status: 200,
-    problems: ['quarantine.notFound', 'quarantine.ended'],
-    subject: ofEntry,
   }),
   'quarantine.revoke': operation({
-    method: 'POST',
+    ...judgement,
     path: '/v1/quarantine/{quarantineId}/revoke',
-    action: 'quarantine.manage',
     summary: 'Take a release back: the bytes go into quarantine again',
-    input: z.strictObject({ quarantineId, reason }),
-    output: quarantined,
-    status: 200,
-    problems: ['quarantine.notFound', 'quarantine.ended'],
-    subject: ofEntry,
   }),
   'quarantine.purge': operation({
     method: 'DELETE',

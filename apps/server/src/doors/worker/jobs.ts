@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { type SealedHead, sealEvents } from '../../features/audit/room.ts'
 import { purgeCached } from '../../features/delivery/room.ts'
-import { askRescan, type Inspection, runStep, type StepId, type Version } from '../../features/inspection/room.ts'
+import { askRescan, type Inspection, runStep, type StepId, type VersionId } from '../../features/inspection/room.ts'
 import { expireAsset } from '../../features/retention/room.ts'
 import { forgetOld, type StoreEvents, scrubIncident, takeFromInbox } from '../../features/stores/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
@@ -119,7 +119,7 @@ export const jobs = {
     const { scanner } = worker.inspection
     const signatures = await scanner?.ready(AbortSignal.timeout(READY_WITHIN_MS)).catch(() => undefined)
     if (signatures === undefined) return 0
-    const stale = await find<Version>(worker, 'select * from api.stale_verdicts($1, $2)', [
+    const stale = await find<VersionId>(worker, 'select * from api.stale_verdicts($1, $2)', [
       signatures,
       worker.options.rescansPerMinute,
     ])

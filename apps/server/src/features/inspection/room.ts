@@ -4,7 +4,7 @@ import type { Platform } from '../../platform/invoke.ts'
 import type { Uploads } from '../uploads/room.ts'
 import type { StepWork } from './pipeline.ts'
 import type { WatchedScanner } from './scanning.ts'
-import { askStep, BATCH, type Claim } from './steps.sql.ts'
+import { askStep, BATCH, type Claim, type VersionId } from './steps.sql.ts'
 
 /** What the pipeline works with. */
 export interface Inspection {
@@ -19,10 +19,8 @@ export interface Inspection {
   log: Logger
 }
 
-export type Version = Pick<Claim, 'tenant_id' | 'asset_id' | 'n'>
-
 /** Has a version looked at again, after everything that somebody waits for. */
-export async function askRescan({ platform }: Inspection, version: Version): Promise<boolean> {
+export async function askRescan({ platform }: Inspection, version: VersionId): Promise<boolean> {
   await platform.inTenant(version.tenant_id, (db) => askStep(db, { ...version, name: 'scan' }, BATCH))
   return true
 }
@@ -33,6 +31,6 @@ export { quarantineHandlers } from './quarantine.ts'
 export { quarantineStep } from './quarantine-step.ts'
 export { scanGivenUp, scanStep } from './scan-step.ts'
 export { type WatchedScanner, watchScanner } from './scanning.ts'
-export { askSteps, countSteps, type StepId } from './steps.sql.ts'
+export { askSteps, countSteps, type StepId, type VersionId } from './steps.sql.ts'
 export { stepHandlers } from './steps.ts'
 export { understoodHandlers } from './understood.ts'

@@ -8,10 +8,13 @@ import type { StoredCopy } from '../uploads/room.ts'
 
 export type StepRow = Selectable<StepTable>
 
-export interface StepId {
+export interface VersionId {
   tenant_id: string
   asset_id: string
   n: number
+}
+
+export interface StepId extends VersionId {
   name: string
 }
 
@@ -23,7 +26,7 @@ export async function claimStep(db: Db, step: StepId, leaseSeconds: number): Pro
   const { rows } = await sql<Claim>`
     update step set state = 'running', attempts = attempts + 1, updated_at = now(),
       due_at = now() + make_interval(secs => ${leaseSeconds})
-    where tenant_id = ${step.tenant_id} and asset_id = ${step.asset_id} and n = ${step.n} and name = ${step.name}
+    where ${isOf(step)} and name = ${step.name}
       and state in ('waiting', 'running') and due_at <= now()
     returning tenant_id, asset_id, n, name, attempts, failures, priority`.execute(db)
   return rows[0]
@@ -54,9 +57,16 @@ export async function endStep(db: Db, claim: Claim, end: StepEnd): Promise<boole
   return numAffectedRows === 1n
 }
 
-function isMine({ tenant_id, asset_id, n, name, attempts }: Claim) {
-  return sql`tenant_id = ${tenant_id} and asset_id = ${asset_id} and n = ${n} and name = ${name}
-    and state = 'running' and attempts = ${attempts}`
+function isMine(claim: Claim) {
+  return sql`${isOf(claim)} and name = ${claim.name} and state = 'running' and attempts = ${claim.attempts}`
+}
+
+/** The rows of one version, in a table that goes by `alias`. */
+export function isOf({ tenant_id, asset_id, n }: VersionId, alias?: string) {
+  const [tenant, asset, number] = ['tenant_id', 'asset_id', 'n'].map((name) =>
+    alias === undefined ? sql.ref(name) : sql.ref(`${alias}.${name}`),
+  )
+  return sql<boolean>`${tenant} = ${tenant_id} and ${asset} = ${asset_id} and ${number} = ${n}`
 }
 
 /** Behind everything that somebody waits for. */
@@ -99,15 +109,8 @@ export async function askSteps(db: Db, tenantId: string, name: string, selection
   return Number(numAffectedRows ?? 0)
 }
 
-export async function findSteps(db: Db, tenantId: string, assetId: string, n: number): Promise<StepRow[]> {
-  return db
-    .selectFrom('step')
-    .selectAll()
-    .where('tenant_id', '=', tenantId)
-    .where('asset_id', '=', assetId)
-    .where('n', '=', n)
-    .orderBy('updated_at')
-    .execute()
+export async function findSteps(db: Db, of: VersionId): Promise<StepRow[]> {
+  return db.selectFrom('step').selectAll().where(isOf(of)).orderBy('updated_at').execute()
 }
 
 /** How many steps wait, run, or were given up, in every organization. */
@@ -130,7 +133,7 @@ export interface Inspected {
   copy: StoredCopy | null
 }
 
-export async function findInspected(db: Db, { tenant_id, asset_id, n }: StepId): Promise<Inspected | undefined> {
+export async function findInspected(db: Db, of: VersionId): Promise<Inspected | undefined> {
   const { rows } = await sql<Omit<Inspected, 'copy'> & Omit<StoredCopy, 'id'> & { copy_id: string | null }>`
     select v.sha256, v.size_bytes, v.name, v.media_type, v.charset, v.scope, o.scan, o.signatures,
       exists (select from version_facts f where f.tenant_id = v.tenant_id and f.asset_id = v.asset_id and f.n = v.n) as is_read,
@@ -142,7 +145,7 @@ export async function findInspected(db: Db, { tenant_id, asset_id, n }: StepId):
         where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
         order by p.rank limit 1
       ) c on true
-    where v.tenant_id = ${tenant_id} and v.asset_id = ${asset_id} and v.n = ${n}`.execute(db)
+    where ${isOf(of, 'v')}`.execute(db)
   const [found] = rows
   if (!found) return undefined
   const { copy_id: id, store_id, key, isolation, envelope, encrypted, scope, ...facts } = found

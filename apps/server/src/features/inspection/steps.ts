@@ -8,7 +8,11 @@ import * as rows from './steps.sql.ts'
 export const stepHandlers = {
   'steps.list': async (context, { assetId, version }) => {
     const asset = await getAsset(context, assetId)
-    const found = await rows.findSteps(context.db, context.tenantId, asset.id, version ?? asset.current_n)
+    const found = await rows.findSteps(context.db, {
+      tenant_id: context.tenantId,
+      asset_id: asset.id,
+      n: version ?? asset.current_n,
+    })
     return { items: found.map(shown) }
   },
   'steps.retry': async (context, { assetId, step, version }) => {
@@ -23,9 +27,8 @@ export const stepHandlers = {
 /** Somebody waits for it. */
 const INTERACTIVE = 0
 
-async function asked(context: Context, { asset_id, n, name }: rows.StepId): Promise<rows.StepRow> {
-  const found = await rows.findSteps(context.db, context.tenantId, asset_id, n)
-  return found.find((row) => row.name === name) as rows.StepRow
+async function asked({ db }: Context, step: rows.StepId): Promise<rows.StepRow> {
+  return (await rows.findSteps(db, step)).find((row) => row.name === step.name) as rows.StepRow
 }
 
 function shown(row: rows.StepRow): Output<'steps.list'>['items'][number] {

@@ -7,7 +7,7 @@ import type {
   VersionSheetTable,
   VersionTextTable,
 } from '../../platform/database/tables.ts'
-import type { StepId } from './steps.sql.ts'
+import { isOf, type VersionId } from './steps.sql.ts'
 
 /** All SQL of what was read in versions. */
 
@@ -19,19 +19,14 @@ export type RowsRow = Selectable<VersionRowsTable>
 /** How many parts one answer holds at most. */
 export const MAX_PARTS = 1000
 
-type Of = Pick<StepId, 'tenant_id' | 'asset_id' | 'n'>
+type Of = VersionId
 
 const TABLES = ['version_facts', 'version_text', 'version_sheet', 'version_rows', 'version_finding'] as const
 
 /** Forgets what was read before, so that reading again replaces it. */
-export async function forgetUnderstanding(db: Db, { tenant_id, asset_id, n }: Of): Promise<void> {
+export async function forgetUnderstanding(db: Db, of: Of): Promise<void> {
   for (const table of TABLES) {
-    await db
-      .deleteFrom(table)
-      .where('tenant_id', '=', tenant_id)
-      .where('asset_id', '=', asset_id)
-      .where('n', '=', n)
-      .execute()
+    await db.deleteFrom(table).where(isOf(of)).execute()
   }
 }
 
@@ -92,78 +87,52 @@ export async function insertFindings(db: Db, of: Of, findings: readonly NewFindi
     .execute()
 }
 
-export async function findFindings(db: Db, { tenant_id, asset_id, n }: Of): Promise<FindingRow[]> {
-  return db
-    .selectFrom('version_finding')
-    .selectAll()
-    .where('tenant_id', '=', tenant_id)
-    .where('asset_id', '=', asset_id)
-    .where('n', '=', n)
-    .orderBy('number')
-    .execute()
+export async function findFindings(db: Db, of: Of): Promise<FindingRow[]> {
+  return db.selectFrom('version_finding').selectAll().where(isOf(of)).orderBy('number').execute()
 }
 
-export async function findFacts(db: Db, { tenant_id, asset_id, n }: Of): Promise<FactsRow | undefined> {
-  return db
-    .selectFrom('version_facts')
-    .selectAll()
-    .where('tenant_id', '=', tenant_id)
-    .where('asset_id', '=', asset_id)
-    .where('n', '=', n)
-    .executeTakeFirst()
+export async function findFacts(db: Db, of: Of): Promise<FactsRow | undefined> {
+  return db.selectFrom('version_facts').selectAll().where(isOf(of)).executeTakeFirst()
 }
 
 /**
  * Parts of the text in order, from one on, as many as hold so many characters and at least one; and one more, should
  * there be one.
  */
-export async function findTexts(
-  db: Db,
-  { tenant_id, asset_id, n }: Of,
-  from: number,
-  chars: number,
-): Promise<TextRow[]> {
+export async function findTexts(db: Db, of: Of, from: number, chars: number): Promise<TextRow[]> {
   const { rows } = await sql<TextRow>`
     select * from (
       select t.*, sum(length(text)) over (order by part rows between unbounded preceding and 2 preceding) as before
-      from (select * from version_text where tenant_id = ${tenant_id} and asset_id = ${asset_id} and n = ${n}
-        and part >= ${from} order by part limit ${MAX_PARTS + 1}) t
+      from (select * from version_text where ${isOf(of)} and part >= ${from} order by part limit ${MAX_PARTS + 1}) t
     ) counted where before is null or before < ${chars} order by part`.execute(db)
   return rows
 }
 
 /** What decides whether a version may be read. */
-export async function findReadability(db: Db, { tenant_id, asset_id, n }: Of) {
+export async function findReadability(db: Db, of: Of) {
   const { rows } = await sql<{ state: string; scan: string; scan_reason: string | null; readable_unscanned: string[] }>`
     select a.state, o.scan, o.scan_reason, org.readable_unscanned
     from version v
       join asset a on a.tenant_id = v.tenant_id and a.id = v.asset_id
       join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
       join organization org on org.tenant_id = v.tenant_id
-    where v.tenant_id = ${tenant_id} and v.asset_id = ${asset_id} and v.n = ${n}`.execute(db)
+    where ${isOf(of, 'v')}`.execute(db)
   return rows[0] as (typeof rows)[number]
 }
 
-export async function findSheets(db: Db, { tenant_id, asset_id, n }: Of): Promise<SheetRow[]> {
-  return db
-    .selectFrom('version_sheet')
-    .selectAll()
-    .where('tenant_id', '=', tenant_id)
-    .where('asset_id', '=', asset_id)
-    .where('n', '=', n)
-    .orderBy('sheet')
-    .execute()
+export async function findSheets(db: Db, of: Of): Promise<SheetRow[]> {
+  return db.selectFrom('version_sheet').selectAll().where(isOf(of)).orderBy('sheet').execute()
 }
 
 /** The blocks that hold some rows of a sheet. */
 export async function findRows(
   db: Db,
-  { tenant_id, asset_id, n }: Of,
+  of: Of,
   place: { sheet: number; first: number; count: number },
 ): Promise<RowsRow[]> {
   const { rows } = await sql<RowsRow>`
     select * from version_rows
-    where tenant_id = ${tenant_id} and asset_id = ${asset_id} and n = ${n} and sheet = ${place.sheet}
+    where ${isOf(of)} and sheet = ${place.sheet}
       and first < ${place.first + place.count} and first + jsonb_array_length(rows) > ${place.first}
     order by first`.execute(db)
   return rows

@@ -7,7 +7,7 @@ import { getAsset } from '../assets/room.ts'
 import { refuseUnreadable } from '../delivery/room.ts'
 import { getVersion } from '../versions/room.ts'
 import type { Judgement } from './categories.rules.ts'
-import { findSteps } from './steps.sql.ts'
+import { findSteps, type VersionId } from './steps.sql.ts'
 import * as rows from './understanding.sql.ts'
 
 /** How much text one answer holds, in characters, unless a single part is longer. */
@@ -95,13 +95,9 @@ function answered(found: readonly rows.TextRow[]): number {
 type Progress = Pick<Output<'assets.text'>, 'state' | 'cutShort'>
 
 /** Whether it has been read, is yet to be, or never will be, and why. */
-async function progressOf(
-  { db }: Context,
-  of: { tenant_id: string; asset_id: string; n: number },
-  facts: rows.FactsRow | undefined,
-): Promise<Progress> {
+async function progressOf({ db }: Context, of: VersionId, facts: rows.FactsRow | undefined): Promise<Progress> {
   if (facts) return { state: 'ready', cutShort: facts.cut_short }
-  const step = (await findSteps(db, of.tenant_id, of.asset_id, of.n)).find(({ name }) => name === 'extract')
+  const step = (await findSteps(db, of)).find(({ name }) => name === 'extract')
   if (!step) return { state: 'none', cutShort: null }
   const ahead = step.state === 'waiting' || step.state === 'running'
   return { state: ahead ? 'waiting' : step.state === 'dead' ? 'failed' : 'none', cutShort: step.reason }

@@ -1,6 +1,6 @@
-import { documentDate, languageTag, readFields, wholeNumber } from './document-facts.ts'
-import { splitKeywords } from './fact-values.ts'
+import { wholeNumber } from './document-facts.ts'
 import { findAttribute, localName, type MarkupVisitor } from './markup.ts'
+import { readOfficeFacts } from './office-facts.ts'
 import { type Relationship, readRelationships, targetsOf, walkEntry } from './office-package.ts'
 import { chartVisitor, officeVisitor, slideCommentVisitor } from './office-visitor.ts'
 import { extracting, type Output } from './output.ts'
@@ -92,9 +92,8 @@ async function findKind({ zip, limits, main }: Package) {
   throw new ExtractionError('unsupported', `An Office document of the kind ${JSON.stringify(root?.slice(0, 50))}`)
 }
 
-async function readFacts(office: Package): Promise<Facts> {
-  const core = await readProperties(office, 'core-properties', 'docProps/core.xml')
-  const app = await readProperties(office, 'extended-properties', 'docProps/app.xml')
+async function readFacts({ zip, limits, roots }: Package): Promise<Facts> {
+  const { facts, core, app } = await readOfficeFacts(zip, limits, roots)
   const more = {
     'core.description': core.first('description'),
     'core.category': core.first('category'),
@@ -103,13 +102,7 @@ async function readFacts(office: Package): Promise<Facts> {
     'app.Manager': app.first('Manager'),
   }
   return {
-    title: core.first('title'),
-    author: core.first('creator'),
-    subject: core.first('subject'),
-    keywords: splitKeywords(core.first('keywords')),
-    language: languageTag(core.first('language')),
-    createdAt: documentDate(core.first('created')),
-    modifiedAt: documentDate(core.first('modified')),
+    ...facts,
     producer: [app.first('Application'), app.first('AppVersion')].filter(Boolean).join(' '),
     pageCount: wholeNumber(app.first('Pages')),
     more: withoutUndefined(more),
@@ -118,17 +111,6 @@ async function readFacts(office: Package): Promise<Facts> {
 
 function withoutUndefined(more: Record<string, string | undefined>) {
   return Object.fromEntries(Object.entries(more).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])))
-}
-
-/** Properties that are broken say nothing; the text may be whole all the same. */
-async function readProperties({ zip, limits, roots }: Package, type: string, usualName: string) {
-  const fields = readFields()
-  const name = targetsOf(zip, roots, type)[0] ?? usualName
-  if (!zip.has(name)) return fields
-  await walkEntry(zip, limits, name, fields).catch((error: unknown) => {
-    if (!(error instanceof ExtractionError && error.kind === 'corrupt')) throw error
-  })
-  return fields
 }
 
 async function readWord(office: Package, writing: Writing) {

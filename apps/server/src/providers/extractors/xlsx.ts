@@ -1,10 +1,10 @@
 import { findBuiltInFormat, findTimeFormat, type TimeFormat, toTimeCell } from './cell-dates.ts'
-import { documentDate, languageTag, readFields } from './document-facts.ts'
-import { splitKeywords } from './fact-values.ts'
+import { documentDate } from './document-facts.ts'
 import { type Attributes, findAttribute, localName, type MarkupVisitor } from './markup.ts'
-import { type Relationship, readRelationships, targetsOf, walkEntry } from './office-package.ts'
+import { readOfficeFacts } from './office-facts.ts'
+import { readRelationships, targetsOf, walkEntry } from './office-package.ts'
 import type { Output } from './output.ts'
-import { type Cell, ExtractionError, type ExtractionLimits, type Facts, type Source } from './port.ts'
+import { type Cell, ExtractionError, type ExtractionLimits, type Source } from './port.ts'
 import { openRowBlocks } from './row-blocks.ts'
 import { withZipEntries, type ZipEntries } from './zip-entries.ts'
 
@@ -54,7 +54,7 @@ async function readPackage({ zip, limits, output }: Package) {
   if (main === undefined) throw new ExtractionError('corrupt', 'The package has no workbook')
   const book = await readWorkbook(zip, limits, main)
   const parts = await readRelationships(zip, limits, main)
-  await output.facts(await readFacts(zip, limits, roots))
+  await output.facts((await readOfficeFacts(zip, limits, roots)).facts)
   const strings = await readStrings(zip, limits, targetsOf(zip, parts, 'sharedStrings')[0])
   const formats = await readFormats(zip, limits, targetsOf(zip, parts, 'styles')[0])
   const shared: Shared = { strings, formats, is1904: book.is1904 }
@@ -89,32 +89,6 @@ async function readWorkbook(zip: ZipEntries, limits: ExtractionLimits, main: str
 
 function isTrue(value: string | undefined) {
   return value === '1' || value === 'true'
-}
-
-async function readFacts(zip: ZipEntries, limits: ExtractionLimits, roots: Relationship[]): Promise<Facts> {
-  const read = async (type: string, usualName: string) => {
-    const fields = readFields()
-    const name = targetsOf(zip, roots, type)[0] ?? usualName
-    // Properties that are broken say nothing; the sheets may be whole all the same.
-    if (zip.has(name)) await walkEntry(zip, limits, name, fields).catch(ignoreCorrupt)
-    return fields
-  }
-  const core = await read('core-properties', 'docProps/core.xml')
-  const app = await read('extended-properties', 'docProps/app.xml')
-  return {
-    title: core.first('title'),
-    author: core.first('creator'),
-    subject: core.first('subject'),
-    keywords: splitKeywords(core.first('keywords')),
-    language: languageTag(core.first('language')),
-    createdAt: documentDate(core.first('created')),
-    modifiedAt: documentDate(core.first('modified')),
-    producer: app.first('Application'),
-  }
-}
-
-function ignoreCorrupt(error: unknown) {
-  if (!(error instanceof ExtractionError && error.kind === 'corrupt')) throw error
 }
 
 /** ECMA-376-1, 18.4.9. They are held in memory, so there may be no more of them than may be emitted. */
