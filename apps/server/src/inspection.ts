@@ -38,10 +38,14 @@ export function lazySandbox() {
   let made: Promise<Sandbox> | undefined
   return {
     get: () => {
-      made ??= createSandbox()
+      made ??= createSandbox().catch((error) => {
+        // What could not be made now may be made later.
+        made = undefined
+        throw error
+      })
       return made
     },
-    close: async () => (await made)?.close(),
+    close: async () => (await made?.catch(() => undefined))?.close(),
   }
 }
 

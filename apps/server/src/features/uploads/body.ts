@@ -46,16 +46,14 @@ export function tallied(
 ): { stream: Readable; tally: Tally } {
   const hash = createHash('sha256')
   const tally: Tally = { sizeBytes: 0, sha256: Buffer.alloc(0) }
-  const count = async (piece: Buffer) => {
-    tally.sizeBytes += piece.length
-    if (tally.sizeBytes > limitBytes) throw new Problem('upload.tooLarge', { limitBytes })
-    hash.update(piece)
-    await tap?.write(piece)
-    return piece
-  }
   async function* pieces() {
-    yield await count(opened.head)
-    for (let next = await opened.rest.next(); !next.done; next = await opened.rest.next()) yield await count(next.value)
+    for (let piece: Buffer | undefined = opened.head; piece; piece = (await opened.rest.next()).value) {
+      tally.sizeBytes += piece.length
+      if (tally.sizeBytes > limitBytes) throw new Problem('upload.tooLarge', { limitBytes })
+      hash.update(piece)
+      if (tap) await tap.write(piece)
+      yield piece
+    }
     tally.sha256 = hash.digest()
   }
   return { stream: Readable.from(pieces(), { highWaterMark: 4 }), tally }
