@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   type Client,
   createClient,
@@ -20,6 +21,7 @@ import {
  */
 const MAIN = join(import.meta.dirname, '../apps/server/src/main.ts')
 const PLATFORM_KEY = `demo-${createHash('sha256').update(`${process.pid} ${Date.now()}`).digest('hex')}`
+const PATIENCE_MS = 60_000
 const FILES = [
   'quarterly-report.pdf',
   'supplier-agreement.docx',
@@ -160,6 +162,41 @@ async function shareByUrl(client: Client, report: Uploaded): Promise<void> {
   tell(`three uses: ${answers.join(', ')}`)
 }
 
+async function understand(client: Client, assets: readonly Uploaded[]): Promise<void> {
+  step('See what was understood of the files')
+  const [report, , budget, photo] = assets as [Uploaded, Uploaded, Uploaded, Uploaded]
+  for (const asset of assets) await understood(client, asset)
+  const text = await client.assets.text({ assetId: report.id, version: 1 })
+  const opening = text.items[0]?.text.split('\n')[0] ?? ''
+  must(opening.includes('Brannock'), 'the text of the PDF was read')
+  tell(`${report.name}: ${text.chars} characters on ${text.items.at(-1)?.page} pages, beginning “${opening}”`)
+  const { sheets, items } = await client.assets.rows({ assetId: budget.id })
+  must(items.length > 0, 'the rows of the workbook were read')
+  tell(`${budget.name}: ${sheets.map(({ name, rowCount }) => `${name} (${rowCount} rows)`).join(', ')}`)
+  const { extracted, more } = await client.assets.metadata({ assetId: photo.id })
+  must(
+    Object.keys(more).some((name) => name.toLowerCase().includes('gps')),
+    'the photo knows where it was taken',
+  )
+  const { stream, mediaType } = await client.download(photo.id, { variant: { name: 'thumbnail' } })
+  const thumbnail = await bytesOf(stream)
+  must(!thumbnail.includes('Exif'), 'its thumbnail does not')
+  tell(
+    `${photo.name}: ${extracted.width} × ${extracted.height}; its thumbnail (${mediaType}, ${thumbnail.length} bytes) does not say where it was taken`,
+  )
+}
+
+/** Waits until the pipeline is through with an asset. */
+async function understood(client: Client, { id, name }: Uploaded): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const { processingState } = await client.assets.get({ assetId: id })
+    if (processingState === 'ready') return
+    must(processingState !== 'failed' && Date.now() < deadline, `${name} is read within a minute`)
+    await wait(100)
+  }
+}
+
 async function isolate(platform: Client, server: Server, report: Uploaded): Promise<void> {
   step('A second organization sees nothing of it')
   const other = await platform.organizations.create({ name: 'Acme', slug: 'acme' })
@@ -266,6 +303,7 @@ async function walk(server: Server): Promise<void> {
   const platform = createClient({ url: server.url, key: PLATFORM_KEY })
   const assets = await uploadAll(platform)
   const report = assets[0] as Uploaded
+  await understand(platform, assets)
   await changeAndRead(platform, report)
   await shareByUrl(platform, report)
   await isolate(platform, server, report)

@@ -12,6 +12,6 @@ test('the demo walks through the main job and every step of it holds', { timeout
   const [exitCode] = await once(demo, 'exit')
   const text = Buffer.concat(said).toString()
   expect(exitCode, text).toBe(0)
-  expect(text.match(/^\d+\. /gm)).toHaveLength(13)
+  expect(text.match(/^\d+\. /gm)).toHaveLength(14)
   expect(text).toContain('All of it held.')
 })

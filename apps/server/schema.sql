@@ -270,6 +270,7 @@ CREATE TABLE stowage.object (
   scan_reason text,
   finding text,
   signatures text,
+  derived boolean DEFAULT false NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
@@ -279,6 +280,7 @@ CREATE TABLE stowage.organization (
   name text NOT NULL,
   default_visibility smallint DEFAULT 1 NOT NULL,
   readable_unscanned text[] DEFAULT '{noScanner}'::text[] NOT NULL,
+  image_sizes jsonb DEFAULT '{}'::jsonb NOT NULL,
   max_size_bytes bigint,
   quota_bytes bigint,
   quota_files bigint,
@@ -457,6 +459,25 @@ CREATE TABLE stowage.usage_total (
   bytes bigint DEFAULT 0 NOT NULL,
   files bigint DEFAULT 0 NOT NULL,
   stored_bytes bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE stowage.variant (
+  tenant_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  n integer NOT NULL,
+  name text NOT NULL,
+  suffix text DEFAULT ''::text NOT NULL,
+  state text NOT NULL,
+  attached boolean DEFAULT false NOT NULL,
+  reason text,
+  recipe text,
+  sha256 stowage.sha256_digest,
+  scope text,
+  size_bytes stowage.size_bytes,
+  media_type text,
+  width integer,
+  height integer,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE stowage.version (
@@ -700,6 +721,16 @@ ALTER TABLE stowage.usage_delta ADD CONSTRAINT usage_delta_pkey PRIMARY KEY (ten
 
 ALTER TABLE stowage.usage_total ADD CONSTRAINT usage_total_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE stowage.variant ADD CONSTRAINT variant_check CHECK (((state <> 'made'::text) OR ((sha256 IS NOT NULL) AND (scope IS NOT NULL) AND (size_bytes IS NOT NULL) AND (media_type IS NOT NULL))));
+
+ALTER TABLE stowage.variant ADD CONSTRAINT variant_pkey PRIMARY KEY (tenant_id, asset_id, n, name, suffix);
+
+ALTER TABLE stowage.variant ADD CONSTRAINT variant_state_check CHECK ((state = ANY (ARRAY['wanted'::text, 'made'::text, 'failed'::text])));
+
+ALTER TABLE stowage.variant ADD CONSTRAINT variant_tenant_id_asset_id_n_fkey FOREIGN KEY (tenant_id, asset_id, n) REFERENCES stowage.version(tenant_id, asset_id, n) ON DELETE CASCADE;
+
+ALTER TABLE stowage.variant ADD CONSTRAINT variant_tenant_id_sha256_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES stowage.object(tenant_id, sha256);
+
 ALTER TABLE stowage.version ADD CONSTRAINT version_pkey PRIMARY KEY (tenant_id, asset_id, n);
 
 ALTER TABLE stowage.version ADD CONSTRAINT version_tenant_id_asset_id_fkey FOREIGN KEY (tenant_id, asset_id) REFERENCES stowage.asset(tenant_id, id);
@@ -772,7 +803,7 @@ CREATE INDEX incident_due_at_idx ON stowage.incident USING btree (due_at) WHERE 
 
 CREATE INDEX incident_tenant_id_seen_at_id_idx ON stowage.incident USING btree (tenant_id, seen_at DESC, id DESC);
 
-CREATE INDEX object_coalesce_idx ON stowage.object USING btree (COALESCE(signatures, ''::text));
+CREATE INDEX object_coalesce_idx ON stowage.object USING btree (COALESCE(signatures, ''::text)) WHERE (NOT derived);
 
 CREATE INDEX quarantine_entry_tenant_id_found_at_id_idx ON stowage.quarantine_entry USING btree (tenant_id, found_at DESC, id DESC);
 
@@ -791,6 +822,8 @@ CREATE INDEX store_event_due_at_idx ON stowage.store_event USING btree (due_at) 
 CREATE INDEX store_event_tenant_id_seen_at_idx ON stowage.store_event USING btree (tenant_id, seen_at);
 
 CREATE INDEX upload_tenant_id_copy_id_idx ON stowage.upload USING btree (tenant_id, copy_id);
+
+CREATE INDEX variant_tenant_id_sha256_scope_idx ON stowage.variant USING btree (tenant_id, sha256, scope) WHERE (sha256 IS NOT NULL);
 
 CREATE INDEX version_tenant_id_sha256_scope_idx ON stowage.version USING btree (tenant_id, sha256, scope);
 
@@ -935,6 +968,10 @@ ALTER TABLE stowage.usage_delta FORCE ROW LEVEL SECURITY;
 ALTER TABLE stowage.usage_total ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.usage_total FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.variant ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE stowage.variant FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE stowage.version ENABLE ROW LEVEL SECURITY;
 
@@ -1157,6 +1194,10 @@ CREATE POLICY owner_all ON stowage.usage_total AS PERMISSIVE FOR ALL TO stowage_
   USING (true)
   WITH CHECK (true);
 
+CREATE POLICY owner_all ON stowage.variant AS PERMISSIVE FOR ALL TO stowage_owner
+  USING (true)
+  WITH CHECK (true);
+
 CREATE POLICY owner_all ON stowage.version AS PERMISSIVE FOR ALL TO stowage_owner
   USING (true)
   WITH CHECK (true);
@@ -1269,6 +1310,9 @@ CREATE POLICY tenant ON stowage.usage_delta AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY tenant ON stowage.usage_total AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
+CREATE POLICY tenant ON stowage.variant AS PERMISSIVE FOR ALL TO stowage_app
+  USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
+
 CREATE POLICY tenant ON stowage.version AS PERMISSIVE FOR ALL TO stowage_app
   USING ((tenant_id = ( SELECT api.tenant() AS tenant)));
 
@@ -1305,6 +1349,24 @@ CREATE POLICY write ON stowage.incident AS PERMISSIVE FOR ALL TO stowage_app
 CREATE POLICY write ON stowage.member AS PERMISSIVE FOR ALL TO stowage_app
   USING (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))))
   WITH CHECK (((tenant_id = ( SELECT api.tenant() AS tenant)) AND ( SELECT (api.rank() >= 3)) AND (api.role_rank(role) <= ( SELECT api.rank() AS rank))));
+
+-- Views
+
+CREATE VIEW stowage.pointer WITH (security_invoker=true) AS
+ SELECT version.tenant_id,
+    version.sha256,
+    version.scope,
+    version.asset_id,
+    version.n
+   FROM stowage.version
+UNION ALL
+ SELECT variant.tenant_id,
+    variant.sha256,
+    variant.scope,
+    variant.asset_id,
+    variant.n
+   FROM stowage.variant
+  WHERE (variant.sha256 IS NOT NULL);
 
 -- Functions
 
@@ -1356,6 +1418,13 @@ begin
     exit when found;
   end loop;
 
+  -- What was known of bytes that only variants had says nothing of a file that somebody sent.
+  if not inserted and p_usage is not null then
+    update stowage.object
+      set derived = false, scan = p_scan, scan_reason = p_scan_reason, finding = p_finding, signatures = p_signatures
+      where tenant_id = t and sha256 = p_sha256 and derived;
+  end if;
+
   if p_signatures is not null then
     perform api.judge(p_sha256, p_scan, p_scan_reason, p_finding, p_signatures);
   end if;
@@ -1382,8 +1451,10 @@ begin
     end if;
   end if;
 
-  insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
-    values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  if p_usage is not null then
+    insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
+      values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  end if;
   return case when deduplicated then 'deduplicated' else 'live' end;
 end $function$
 ;
@@ -1400,6 +1471,39 @@ begin
       p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
     raise exception using errcode = 'SW002', message = 'the copy was taken';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t uuid := api.tenant();
+  placed text;
+begin
+  perform from stowage.version where tenant_id = t and asset_id = p_asset and n = p_n for key share;
+  if not found then
+    return 'lost';
+  end if;
+  insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason, derived)
+    values (t, p_sha256, p_size, p_scan, p_scan_reason, true) on conflict do nothing;
+  placed := api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, null, null, p_scope, p_placement, p_store, p_key,
+    p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, 0);
+  if placed = 'lost' then
+    return 'lost';
+  end if;
+  insert into stowage.variant as known (tenant_id, asset_id, n, name, suffix, state, attached, recipe, sha256, scope, size_bytes,
+      media_type, width, height)
+    values (t, p_asset, p_n, p_name, p_suffix, 'made', p_attached, p_recipe, p_sha256, p_scope, p_size, p_media_type, p_width,
+      p_height)
+    on conflict (tenant_id, asset_id, n, name, suffix) do update
+      set state = 'made', reason = null, attached = excluded.attached, recipe = excluded.recipe, sha256 = excluded.sha256,
+        scope = excluded.scope, size_bytes = excluded.size_bytes, media_type = excluded.media_type, width = excluded.width,
+        height = excluded.height, created_at = now();
+  insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
+    values (t, p_usage, case when p_attached then p_size else 0 end, 0, case when placed = 'live' then p_size else 0 end);
+  return placed;
 end $function$
 ;
 
@@ -1496,14 +1600,15 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.due_steps(p_limit integer)
+CREATE OR REPLACE FUNCTION api.due_steps(p_limit integer, p_without text[])
  RETURNS TABLE(tenant_id uuid, asset_id uuid, n integer, name text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select tenant_id, asset_id, n, name from stowage.step
-  where state in ('waiting', 'running') and due_at <= now() order by priority, due_at limit p_limit
+  where state in ('waiting', 'running') and due_at <= now() and name <> all (p_without)
+  order by priority, due_at limit p_limit
 $function$
 ;
 
@@ -1922,19 +2027,19 @@ declare
 begin
   perform from stowage.object where tenant_id = t and sha256 = p_sha256 for update;
 
-  if not exists (select from stowage.version where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
+  if not exists (select from stowage.pointer where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
     update stowage.copy set state = 'releasing', due_at = now() + p_delay
       where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live';
     get diagnostics released = row_count;
     return released;
   end if;
 
-  -- Copies of one version alone, whose version is gone, while others still point at the same bytes.
+  -- Copies of one version alone, which points at them no more, while others still point at the same bytes.
   if exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live' and asset_id is null
   ) or not exists (
-    select from stowage.version v
+    select from stowage.pointer v
     where v.tenant_id = t and v.sha256 = p_sha256 and v.scope = p_scope and not exists (
       select from stowage.copy c
       where c.tenant_id = t and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live'
@@ -1942,11 +2047,13 @@ begin
   ) then
     update stowage.copy c set state = 'releasing', due_at = now() + p_delay
       where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
-        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+        and not exists (select from stowage.pointer v
+          where v.tenant_id = t and v.sha256 = p_sha256 and v.asset_id = c.asset_id and v.n = c.n);
   else
     update stowage.copy c set asset_id = null, n = null
       where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
-        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+        and not exists (select from stowage.pointer v
+          where v.tenant_id = t and v.sha256 = p_sha256 and v.asset_id = c.asset_id and v.n = c.n);
     return 0;
   end if;
   get diagnostics released = row_count;
@@ -2076,9 +2183,9 @@ CREATE OR REPLACE FUNCTION api.stale_verdicts(p_signatures text, p_limit integer
 AS $function$
   select o.tenant_id, v.asset_id, v.n
   from (
-      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') < p_signatures limit p_limit)
+      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') < p_signatures limit p_limit)
       union all
-      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') > p_signatures limit p_limit)
+      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') > p_signatures limit p_limit)
     ) o
     join lateral (
       select asset_id, n from stowage.version
@@ -2347,6 +2454,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_delta TO stowage_app
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.usage_total TO stowage_app;
 
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.variant TO stowage_app;
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version TO stowage_app;
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_facts TO stowage_app;
@@ -2362,6 +2471,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE stowage.version_text TO stowage_ap
 GRANT DELETE, INSERT, UPDATE ON TABLE stowage.credential TO stowage_app;
 
 GRANT INSERT, SELECT, UPDATE ON TABLE stowage.guard TO stowage_app;
+
+GRANT SELECT ON TABLE stowage.pointer TO stowage_app;
 
 -- Grants on columns
 
@@ -2381,6 +2492,8 @@ GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size big
 
 GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
+GRANT EXECUTE ON ROUTINE api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid) TO stowage_app;
+
 GRANT EXECUTE ON ROUTINE api.copies_at(p_store text, p_key text) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.count_incidents() TO stowage_sweep;
@@ -2399,7 +2512,7 @@ GRANT EXECUTE ON ROUTINE api.due_scrubs(p_limit integer) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.due_staged_uploads(p_limit integer) TO stowage_sweep;
 
-GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer) TO stowage_sweep;
+GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer, p_without text[]) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.end_inbox(p_store text, p_key text, p_claim integer, p_asset uuid, p_bytes bigint, p_modified timestamp with time zone) TO stowage_app;
 

@@ -30,6 +30,8 @@ create table stowage.organization (
   name text not null check (length(name) between 1 and 255),
   default_visibility smallint not null default 1 check (default_visibility between 0 and 1),
   readable_unscanned text[] not null default '{noScanner}',
+  -- By their names: the pictures that it has made of its files, beside the usual ones.
+  image_sizes jsonb not null default '{}',
   max_size_bytes bigint check (max_size_bytes > 0),
   quota_bytes bigint check (quota_bytes >= 0),
   quota_files bigint check (quota_files >= 0),

@@ -79,11 +79,13 @@ create table stowage.object (
   finding text,
   -- What the scanner knew when it gave its verdict; null where none was asked.
   signatures text,
+  -- Only variants have these bytes: they were drawn here, or looked at when they were attached.
+  derived boolean not null default false,
   created_at timestamptz(3) not null default now(),
   primary key (tenant_id, sha256)
 );
 -- Finds what was never scanned, or by a scanner that knew other things.
-create index on stowage.object (coalesce(signatures, ''));
+create index on stowage.object (coalesce(signatures, '')) where not derived;
 
 create table stowage.version (
   tenant_id uuid not null,

@@ -1,7 +1,8 @@
 -- The one function that commits a copy and the one that releases it (R2). Both run as the caller, under its policies.
 
 -- Makes a copy live, or discards it because a live one in the same scope, placement and encryption has these bytes.
--- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once.
+-- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once. Without `usage`
+-- it is a variant's copy, and its caller counts it.
 -- Answers 'live', 'deduplicated', or 'lost' when the reaper has taken the copy since.
 create function api.commit_copy(
   p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
@@ -23,6 +24,13 @@ begin
     perform from stowage.object where tenant_id = t and sha256 = p_sha256 for key share;
     exit when found;
   end loop;
+
+  -- What was known of bytes that only variants had says nothing of a file that somebody sent.
+  if not inserted and p_usage is not null then
+    update stowage.object
+      set derived = false, scan = p_scan, scan_reason = p_scan_reason, finding = p_finding, signatures = p_signatures
+      where tenant_id = t and sha256 = p_sha256 and derived;
+  end if;
 
   if p_signatures is not null then
     perform api.judge(p_sha256, p_scan, p_scan_reason, p_finding, p_signatures);
@@ -50,13 +58,15 @@ begin
     end if;
   end if;
 
-  insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
-    values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  if p_usage is not null then
+    insert into stowage.usage_delta (tenant_id, id, bytes, files, stored_bytes)
+      values (t, p_usage, p_size, p_files, case when deduplicated then 0 else p_size end);
+  end if;
   return case when deduplicated then 'deduplicated' else 'live' end;
 end $$;
 
--- Releases what no version of the scope needs any more; called after versions were deleted. Never the last live copy
--- of a scope that a version still points at. Answers how many copies were released.
+-- Releases what no version or variant of the scope needs any more; called after those were deleted. Never the last live
+-- copy of a scope that one still points at. Answers how many copies were released.
 create function api.release_copies(p_sha256 bytea, p_scope text, p_delay interval) returns integer language plpgsql as $$
 declare
   t uuid := api.tenant();
@@ -64,19 +74,19 @@ declare
 begin
   perform from stowage.object where tenant_id = t and sha256 = p_sha256 for update;
 
-  if not exists (select from stowage.version where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
+  if not exists (select from stowage.pointer where tenant_id = t and sha256 = p_sha256 and scope = p_scope) then
     update stowage.copy set state = 'releasing', due_at = now() + p_delay
       where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live';
     get diagnostics released = row_count;
     return released;
   end if;
 
-  -- Copies of one version alone, whose version is gone, while others still point at the same bytes.
+  -- Copies of one version alone, which points at them no more, while others still point at the same bytes.
   if exists (
     select from stowage.copy
     where tenant_id = t and sha256 = p_sha256 and scope = p_scope and state = 'live' and asset_id is null
   ) or not exists (
-    select from stowage.version v
+    select from stowage.pointer v
     where v.tenant_id = t and v.sha256 = p_sha256 and v.scope = p_scope and not exists (
       select from stowage.copy c
       where c.tenant_id = t and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live'
@@ -84,11 +94,13 @@ begin
   ) then
     update stowage.copy c set state = 'releasing', due_at = now() + p_delay
       where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
-        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+        and not exists (select from stowage.pointer v
+          where v.tenant_id = t and v.sha256 = p_sha256 and v.asset_id = c.asset_id and v.n = c.n);
   else
     update stowage.copy c set asset_id = null, n = null
       where c.tenant_id = t and c.sha256 = p_sha256 and c.scope = p_scope and c.state = 'live' and c.asset_id is not null
-        and not exists (select from stowage.version v where v.tenant_id = t and v.asset_id = c.asset_id and v.n = c.n);
+        and not exists (select from stowage.pointer v
+          where v.tenant_id = t and v.sha256 = p_sha256 and v.asset_id = c.asset_id and v.n = c.n);
     return 0;
   end if;
   get diagnostics released = row_count;

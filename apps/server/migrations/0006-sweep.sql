@@ -14,10 +14,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   (select tenant_id, id from stowage.asset where expires_at <= now() and state <> 'trashed' order by expires_at limit p_limit)
 $$;
 
-create function api.due_steps(p_limit integer) returns table (tenant_id uuid, asset_id uuid, n integer, name text)
+-- Without those of some names.
+create function api.due_steps(p_limit integer, p_without text[]) returns table (tenant_id uuid, asset_id uuid, n integer, name text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id, asset_id, n, name from stowage.step
-  where state in ('waiting', 'running') and due_at <= now() order by priority, due_at limit p_limit
+  where state in ('waiting', 'running') and due_at <= now() and name <> all (p_without)
+  order by priority, due_at limit p_limit
 $$;
 
 create function api.due_staged_uploads(p_limit integer) returns table (tenant_id uuid, id uuid)

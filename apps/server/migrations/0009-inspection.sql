@@ -116,9 +116,9 @@ returns table (tenant_id uuid, asset_id uuid, n integer)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select o.tenant_id, v.asset_id, v.n
   from (
-      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') < p_signatures limit p_limit)
+      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') < p_signatures limit p_limit)
       union all
-      (select tenant_id, sha256, created_at from stowage.object where coalesce(signatures, '') > p_signatures limit p_limit)
+      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') > p_signatures limit p_limit)
     ) o
     join lateral (
       select asset_id, n from stowage.version

@@ -15,6 +15,7 @@ import { sharingHandlers, sharingOperations } from './features/sharing/room.ts'
 import { incidentHandlers, takeMessage } from './features/stores/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
+import { variantHandlers } from './features/variants/room.ts'
 import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
 import { createInspection, lazySandbox, openScanner } from './inspection.ts'
@@ -30,10 +31,12 @@ import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
 import { createTokenReader } from './platform/tokens.ts'
+import { statesOfPrograms } from './programs.ts'
 import type { Cdn } from './providers/cdn/port.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
 import { createStoreEvents, openEventsQueue } from './store-events.ts'
 import { chooseLayout, openStores, type Stores } from './stores.ts'
+import { createVariants, wayOf } from './variants.ts'
 
 const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
@@ -93,6 +96,7 @@ function createHandlers(config: Config, foundation: Foundation, { stores, defaul
     ...sharingHandlers,
     ...stepHandlers,
     ...understoodHandlers,
+    ...variantHandlers({ wayOf, options: config }),
     ...quarantineHandlers({ homeStoreId: defaultStoreId }),
     ...auditHandlers(foundation.auditSigning),
     ...incidentHandlers,
@@ -148,7 +152,7 @@ export async function createApp(
     encryptedStores,
     scopeKeys,
     placements,
-    inspector: config.extract ? inspector : { ...inspector, reads: () => false },
+    inspector: config.extract ? inspector : { ...inspector, reads: () => false, draws: () => false },
     scanning: scanner,
     signing: foundation.urlSigning,
     isUp,
@@ -156,12 +160,13 @@ export async function createApp(
     options,
   }
   const delivery = { platform, stores, scopeKeys, downloads, redirects: config.redirects }
+  const variants = createVariants(uploads, delivery, sandbox.get, config)
   const storeEvents = createStoreEvents(config, uploads, pools.sweep, metrics, log)
   const worker: Jobs = {
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
     uploads,
-    inspection: createInspection(config, uploads, scanner, sandbox.get, log),
+    inspection: createInspection(config, uploads, scanner, variants, log),
     storeEvents,
     inTenant,
     cdn,
@@ -179,10 +184,11 @@ export async function createApp(
     uploads,
     storeEvents,
     delivery,
+    variants,
     worker,
     metrics,
     stores,
-    states: { stores: opened.states, scanner: () => scanner?.state() ?? 'none' },
+    states: { stores: opened.states, scanner: () => scanner?.state() ?? 'none', programs: statesOfPrograms() },
     pools,
     tokens: createTokenReader(config),
     urlSigning: foundation.urlSigning,

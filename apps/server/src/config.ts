@@ -19,6 +19,11 @@ function readJson(value: string, context: z.core.$RefinementCtx): unknown {
   }
 }
 
+/** A program and its arguments. */
+function readCommand(value: string, context: z.core.$RefinementCtx): unknown {
+  return value.trimStart().startsWith('[') ? readJson(value, context) : value.trim().split(/\s+/)
+}
+
 /** Every setting there is. docs/configuration.md is generated from these rows. */
 export const settings = {
   port: { env: 'STOWAGE_PORT', doc: 'Port to listen on.', schema: count(4700) },
@@ -82,6 +87,51 @@ export const settings = {
     env: 'STOWAGE_EXTRACT',
     doc: 'Whether text, rows and metadata are read from files.',
     schema: onOff(true),
+  },
+  ocrPages: {
+    env: 'STOWAGE_OCR_PAGES',
+    doc: 'How many pages of a file that are pictures are recognised, where the program `tesseract` is installed; 0 for none.',
+    schema: count(50),
+  },
+  ocrLanguages: {
+    env: 'STOWAGE_OCR_LANGUAGES',
+    doc: 'The languages of pictures of text, as `tesseract --list-langs` names them, separated by commas: `eng,ell`. Each costs time on every page. Default: those that are installed, English first, three at most.',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z]\w*(,[A-Za-z]\w*)*$/, 'must be names of languages separated by commas, such as eng,ell')
+      .transform((names) => names.split(','))
+      .optional(),
+  },
+  transcribeUrl: {
+    env: 'STOWAGE_TRANSCRIBE_URL',
+    doc: "A service that transcribes recordings as OpenAI's does: what `/audio/transcriptions` stands behind, such as `https://api.openai.com/v1`. Default: none, and recordings are not transcribed. See docs/how-to/transcripts.md.",
+    schema: z.url({ protocol: /^https?$/, error: 'must be a URL such as https://api.openai.com/v1' }).optional(),
+  },
+  transcribeKey: {
+    env: 'STOWAGE_TRANSCRIBE_KEY',
+    doc: 'The key for that service, if it wants one.',
+    schema: text,
+    secret: true,
+  },
+  transcribeModel: {
+    env: 'STOWAGE_TRANSCRIBE_MODEL',
+    doc: 'The model that it is asked for.',
+    schema: z.string().min(1).default('whisper-1'),
+  },
+  transcribeMaxBytes: {
+    env: 'STOWAGE_TRANSCRIBE_MAX_BYTES',
+    doc: 'The largest file that it takes. Larger ones are sent in pieces, which takes ffmpeg.',
+    schema: count(25 * 1024 * 1024).refine((bytes) => bytes >= 1024 * 1024, 'must be at least 1048576'),
+  },
+  transcribeCommand: {
+    env: 'STOWAGE_TRANSCRIBE_COMMAND',
+    doc: 'Instead of a service, a program on this machine that prints what is said in a recording: words separated by spaces, or a JSON array. `{file}` stands for the recording, `{language}` for two letters or `auto`. See docs/how-to/transcripts.md.',
+    schema: z
+      .string()
+      .transform(readCommand)
+      .pipe(z.tuple([z.string().min(1)], z.string()))
+      .refine(([, ...words]) => words.some((word) => word.includes('{file}')), 'must have a word with {file}')
+      .optional(),
   },
   clamd: {
     env: 'STOWAGE_CLAMD',

@@ -1,15 +1,30 @@
 import { join } from 'node:path'
-import type { Emit, ExtractionLimits, Source } from './providers/extractors/port.ts'
+import type { PagePicture } from './providers/extractors/ocr-port.ts'
+import type { ExtractionLimits, Piece, Source } from './providers/extractors/port.ts'
 import { readerOf } from './readers.ts'
+
+interface Job {
+  source: Source
+  limits: ExtractionLimits
+  /** Draws this page, and reads nothing. */
+  draw?: number
+}
 
 /** Runs in a child process: files are read there alone. The source's path is its name in the job's folder. */
 export async function run(
-  { source, limits }: { source: Source; limits: ExtractionLimits },
-  emit: Emit,
+  { source: named, limits, draw }: Job,
+  emit: (piece: Piece | PagePicture) => Promise<void>,
   folder: string,
 ): Promise<void> {
-  const reader = readerOf(source.mediaType)
-  if (!reader) throw new Error(`nothing reads ${source.mediaType}`)
-  const extractor = await reader.load()
-  await extractor.extract({ ...source, path: join(folder, source.path) }, emit, limits)
+  const reader = readerOf(named.mediaType)
+  if (!reader) throw new Error(`nothing reads ${named.mediaType}`)
+  const source = { ...named, path: join(folder, named.path) }
+  if (draw === undefined) {
+    const extractor = await reader.load()
+    await extractor.extract(source, emit, limits)
+  } else {
+    const drawer = await reader.loadDrawer?.()
+    if (!drawer) throw new Error(`nothing draws ${named.mediaType}`)
+    await emit(await drawer.draw(source, draw))
+  }
 }

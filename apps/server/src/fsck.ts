@@ -17,7 +17,7 @@ import { openStores } from './stores.ts'
 export interface FsckReport {
   versions: number
   copies: number
-  /** Versions without a live copy. */
+  /** Versions that have no live copy, or a variant that has none. */
   missing: string[]
   /** Live copies whose bytes are not there, not readable, or not those of their hash. */
   damaged: string[]
@@ -90,8 +90,8 @@ async function count(owner: pg.ClientBase): Promise<{ versions: number; pending:
 
 async function findMissing(owner: pg.ClientBase): Promise<string[]> {
   const { rows } = await owner.query<{ asset_id: string; n: number }>(
-    `select v.asset_id, v.n from stowage.version v where not exists (select from stowage.copy c
-      where c.tenant_id = v.tenant_id and c.sha256 = v.sha256 and c.scope = v.scope and c.state = 'live')`,
+    `select p.asset_id, p.n from stowage.pointer p where not exists (select from stowage.copy c
+      where c.tenant_id = p.tenant_id and c.sha256 = p.sha256 and c.scope = p.scope and c.state = 'live')`,
   )
   return rows.map((row) => `${toId('asset', row.asset_id)} version ${row.n}`)
 }

@@ -13,6 +13,7 @@ import { type Foundation, layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
 import { iam } from './iam.ts'
 import { posture } from './posture.ts'
+import { missingPrograms } from './programs.ts'
 import { provision } from './provision.ts'
 import { reprocess } from './reprocess.ts'
 import { rotateKeys } from './rotate-keys.ts'
@@ -23,8 +24,8 @@ const USAGE = `stowage-server COMMAND
   serve          serve the API (the default)
   fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
   work           do the pipeline's and all other background work, without serving; for more machines on one database
-  reprocess      have a step of the pipeline done again: reprocess scan|extract [--organization SLUG]
-                 [--media-type TYPE] [--current]; prints how far it is
+  reprocess      have a step of the pipeline done again: reprocess scan|extract|transcribe|variants
+                 [--organization SLUG] [--media-type TYPE] [--current]; prints how far it is
   jobs           run every scheduled job now, until none finds anything to do, and print what each has done
   audit-verify   check every organization's audit chain, also against the heads in the data folder or in FILE
   audit-trim     remove audit events sealed before a moment, leaving a signed checkpoint
@@ -87,6 +88,7 @@ async function run(config: Config, doing: { http: boolean; worker: boolean }): P
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   process.stdout.write(`${doors.url === undefined ? 'Stowage works in the background' : greeting(config, doors.url)}\n`)
+  if (doing.worker && config.extract) for (const line of missingPrograms()) process.stdout.write(`${line}\n`)
   const signal = await Promise.race([
     failed,
     ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Client } from '@stowage/client'
+import type { Client, VariantName } from '@stowage/client'
 import { exitCodes, LocalError } from './failure.ts'
 
 /** One version of an asset, by what it must turn out to be. */
@@ -9,6 +9,8 @@ export interface Content {
   name: string
   sizeBytes: number
   sha256: string
+  /** A variant of it. */
+  variant?: VariantName
 }
 
 export interface Piece {
@@ -40,6 +42,7 @@ export async function* piecesOf(
     if (fruitless > 1) await wait(DELAY_MS * fruitless)
     const part = await client.download(content.assetId, {
       version: content.version,
+      ...(content.variant && { variant: content.variant }),
       range: position > 0 ? { start: position } : undefined,
       ifRange: known,
     })

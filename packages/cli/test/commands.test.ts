@@ -113,6 +113,23 @@ describe('get', () => {
     expect((await done(['get', id, '-'])).bytes.equals(big)).toBe(true)
   })
 
+  test('writes a variant under a name that says which it is', async () => {
+    const id = await put('notes.txt')
+    const attached = await fetch(`${server.url}/v1/assets/${id}/variants/clip?suffix=a`, {
+      method: 'PUT',
+      body: 'A clip.\n',
+      headers: { authorization: `Bearer ${server.key}`, 'content-type': 'text/plain' },
+    })
+    expect(attached.status).toBe(200)
+    expect((await done(['variants', id])).out).toMatch(/clip +a +made +text\/plain/)
+    await done(['get', id, '--variant', 'clip:a'])
+    expect(await readFile(join(folder, 'notes-clip-a.txt'), 'utf8')).toBe('A clip.\n')
+    expect(await stowage(['get', id, '--variant', 'clip:b'])).toMatchObject({
+      exitCode: 1,
+      err: expect.stringContaining('no such variant'),
+    })
+  })
+
   test('goes on where the connection was cut, in another run', async () => {
     const id = await put('big.bin', '--type', 'backup_file')
     {

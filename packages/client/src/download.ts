@@ -4,9 +4,18 @@ import { unexpectedAnswer } from './error.ts'
 import { exchangeOf } from './operations.ts'
 import { counted, type OnProgress } from './progress.ts'
 
+/** Which of an asset's variants. */
+export interface VariantName {
+  name: string
+  /** Tells several of a name apart. */
+  suffix?: string
+}
+
 export interface DownloadOptions {
   /** Default: the current version. */
   version?: number
+  /** A variant instead of the asset itself; one that can be made is made when it is first asked for. */
+  variant?: VariantName
   /** Bytes from `start` to `end`, both included; without `end` to the last one. */
   range?: { start: number; end?: number }
   /** ETag: send the range only if the content is still this one, else all of it. */
@@ -35,8 +44,9 @@ export async function downloadBytes(
   assetId: string,
   options: DownloadOptions,
 ): Promise<Download> {
-  const { version, range, ifRange, signal, onProgress } = options
-  const exchange = exchangeOf(getOperation('assets.content'), { assetId, version }, { signal })
+  const { version, variant, range, ifRange, signal, onProgress } = options
+  const operation = getOperation(variant ? 'variants.content' : 'assets.content')
+  const exchange = exchangeOf(operation, { assetId, version, ...variant }, { signal })
   // Coded bytes have other positions and another length than those that were stored.
   const headers: Record<string, string> = { ...exchange.headers, 'Accept-Encoding': 'identity' }
   if (range) headers['Range'] = `bytes=${range.start}-${range.end ?? ''}`

@@ -1,5 +1,5 @@
 export { type Client, type ClientOptions, createClient } from './client.ts'
-export type { Download, DownloadOptions } from './download.ts'
+export type { Download, DownloadOptions, VariantName } from './download.ts'
 export { type Failure, StowageError } from './error.ts'
 export type { CallInput, CallName, CallOptions } from './operations.ts'
 export type { ItemOf, ListInput, ListName } from './pages.ts'

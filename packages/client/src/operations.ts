@@ -21,6 +21,8 @@ export const byteOperations = [
   'resumable.create',
   'resumable.append',
   'storeEvents.create',
+  'variants.content',
+  'variants.attach',
 ] as const
 
 /** Operations that take and give JSON. */

@@ -7,6 +7,7 @@ import { sharingOperations } from './rooms/sharing.ts'
 import { storeOperations } from './rooms/stores.ts'
 import { tenantOperations } from './rooms/tenants.ts'
 import { uploadOperations } from './rooms/uploads.ts'
+import { variantOperations } from './rooms/variants.ts'
 
 /** Every operation of the API, by name. */
 export const operations = {
@@ -15,6 +16,7 @@ export const operations = {
   ...sharingOperations,
   ...uploadOperations,
   ...inspectionOperations,
+  ...variantOperations,
   ...auditOperations,
   ...storeOperations,
 }
@@ -50,3 +52,4 @@ export {
 export { generatedText, type UploadFields, uploadFields, writable } from './rooms/assets.ts'
 export { assetTypeRules } from './rooms/tenants.ts'
 export type { UploadRecord } from './rooms/uploads.ts'
+export { madeVariants } from './rooms/variants.ts'

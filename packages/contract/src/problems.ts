@@ -165,6 +165,39 @@ export const problems = {
     },
   ),
   'asset.quarantined': problem(403, 'The asset is in quarantine', 'An admin can review and release it.'),
+  'variant.notFound': problem(
+    404,
+    'There is no such variant',
+    'List the variants of the asset; attached ones belong to one version.',
+  ),
+  'variant.notMade': problem(
+    404,
+    'This variant could not be made',
+    'The `reason` says why. Once that is mended, have the step `variants` done again.',
+    { reason: text },
+  ),
+  'variant.notReady': problem(503, 'The variant is still being made', 'Ask again in a moment.', {
+    retryAfterSeconds: count,
+  }),
+  'variant.nameReserved': problem(
+    409,
+    'The service makes the variant of this name',
+    'Attach yours under another name.',
+  ),
+  'variant.tooMany': problem(
+    409,
+    'The version has as many variants as it may',
+    'Remove one; `limit` may be attached.',
+    {
+      limit: count,
+    },
+  ),
+  'variant.notScanned': problem(
+    503,
+    'The scanner does not answer',
+    'Nothing was kept: a variant is taken when it was scanned. Send it again in a moment.',
+    { retryAfterSeconds: count },
+  ),
   'sheet.notFound': problem(404, 'There is no such sheet', 'Sheets count from 0; see `sheets`.', {
     sheets: z.number(),
   }),
@@ -176,6 +209,19 @@ export const problems = {
     { state: text },
   ),
   'version.notFound': problem(404, 'There is no such version', 'List the versions of the asset.'),
+
+  'recording.exists': problem(
+    409,
+    'A recording of this call is there already',
+    'List the assets with `call` to find it, and send yours as a new version of it or under another call id.',
+    { callId: text },
+  ),
+  'recording.busy': problem(
+    409,
+    'The place of this recording is not free yet',
+    'Another upload for the same call is running or broke off, or one was purged. Wait `retryAfterSeconds` seconds, then send it again.',
+    { callId: text, retryAfterSeconds: count },
+  ),
 
   'upload.empty': problem(422, 'The file is empty', 'Send a file with content.'),
   'upload.tooLarge': problem(

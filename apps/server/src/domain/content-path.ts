@@ -9,6 +9,11 @@ export function contentPath(assetId: string): string {
   return `/v1/assets/${assetId}/content`
 }
 
+/** A picture or file derived from the asset. */
+export function variantPath(assetId: string, name: string): string {
+  return `/v1/assets/${assetId}/variants/${name}`
+}
+
 /** One version of a public asset. What it answers never changes. */
 export function publicPath(assetId: string, n: number | string, disposition: Disposition): string {
   const path = `/v1/assets/${assetId}/versions/${n}/content`

@@ -43,6 +43,7 @@ export const ROLES = [
   'thumbnail',
   'animated',
   'sidecar',
+  'variant',
   'document',
   'recording',
   'temporary',
@@ -52,7 +53,7 @@ export const ROLES = [
 /** What a copy is to its asset. */
 export type Role = (typeof ROLES)[number]
 
-const DERIVED_ROLES: ReadonlySet<Role> = new Set(['restored', 'thumbnail', 'animated', 'sidecar'])
+const DERIVED_ROLES: ReadonlySet<Role> = new Set(['restored', 'thumbnail', 'animated', 'sidecar', 'variant'])
 
 export interface RefusedValue {
   value: ValueName | 'key'
@@ -70,7 +71,8 @@ export const MAXIMUM_KEY_BYTES = 1024
  * The store key of a copy.
  *
  * A role without a template of its own takes the one of `original`; in a per-version layout a derived role takes
- * `derived.{role}/{id}/{n}{ext}` under the isolation prefix, so that it never meets the original. A per-version template
+ * `derived.{role}/{id}/{n}{ext}` under the isolation prefix, so that it never meets the original; a variant of another
+ * kind is told apart by its `{suffix}`. A per-version template
  * without `{id}` (a recording by its call id) is exact but not unique: the same values give the same key.
  */
 export function storeKey(layout: Layout, role: Role, values: KeyValues): { key: string } | NoKey {
@@ -120,7 +122,7 @@ function templateFor(layout: Layout, role: Role): Template {
   if (own !== undefined) return readTemplate(own)
   const standsApart = layout.keys === 'perVersion' && DERIVED_ROLES.has(role)
   if (!standsApart) return readTemplate(layout.templates.original)
-  return readTemplate(`${layout.isolation.prefix}derived.${role}/{id}/{n}{ext}`)
+  return readTemplate(`${layout.isolation.prefix}derived.${role}/{id}/${role === 'variant' ? '{suffix}' : '{n}'}{ext}`)
 }
 
 function readTemplate(text: string): Template {

@@ -45,6 +45,8 @@ export type ByteOperation =
   | 'assets.create'
   | 'versions.create'
   | 'assets.content'
+  | 'variants.content'
+  | 'variants.attach'
   | 'uploads.put'
   | 'uploads.post'
   | 'uploads.putPart'

@@ -177,13 +177,21 @@ export function newAsset(
 ): Asset {
   const versions = new Map([[1, input['content'] as string]])
   const first = { current: 1, lastVersion: 1, urlEpoch: 0, state: 'active', stateBefore: 'active' } as const
-  return { id, organizationId, ...what, ...first, versions }
+  return { id, organizationId, ...what, ...first, versions, variants: new Map() }
 }
 
 export function addVersion(asset: Asset, content: string): void {
   asset.lastVersion += 1
   asset.current = asset.lastVersion
   asset.versions.set(asset.current, content)
+}
+
+function repeatVersion(asset: Asset, n: number): void {
+  addVersion(asset, asset.versions.get(n) as string)
+  for (const name of variantNames) {
+    const attached = asset.variants.get(`${n} ${name}`)
+    if (attached !== undefined) asset.variants.set(`${asset.current} ${name}`, attached)
+  }
 }
 
 /** Nothing is read in this service; whether it may be asked for is the matrix's. */
@@ -242,7 +250,7 @@ const versionCommands = {
       if (asset.state === 'trashed') return refused('conflict')
       const content = asset.versions.get(version as number)
       if (content === undefined) return refused('notThere')
-      return allowed({ after: () => (version === asset.current ? undefined : addVersion(asset, content)) })
+      return allowed({ after: () => (version === asset.current ? undefined : repeatVersion(asset, version as number)) })
     },
   ),
   'versions.prune': managing(
@@ -257,6 +265,60 @@ const versionCommands = {
           if (!dryRun) for (const n of wanted) asset.versions.delete(n)
         },
       })
+    },
+  ),
+} satisfies Commands
+
+const variantNames = ['sidecar', 'clip']
+
+/** About a variant of a version that is there. */
+function ofVariant(
+  input: (chooser: Chooser) => Input,
+  expect: (asset: Asset, key: string, input: Input) => Expected,
+  { changes }: { changes: boolean } = { changes: true },
+): Command {
+  return about(
+    (chooser) => ({
+      name: chooser.pick(variantNames),
+      ...(chooser.once(3) && { version: someVersion(chooser) }),
+      ...input(chooser),
+    }),
+    (_model, _actor, asset, given) => {
+      const n = (given['version'] as number | undefined) ?? asset.current
+      const isThere = asset.versions.has(n)
+      if (asset.state === 'trashed' && (isThere || changes)) return refused('conflict')
+      return isThere ? expect(asset, `${n} ${given['name']}`, given) : refused('notThere')
+    },
+  )
+}
+
+const variantCommands = {
+  'variants.attach': ofVariant(
+    (chooser) => ({ content: chooser.pick(contents) }),
+    (asset, key, { content }) => allowed({ after: () => void asset.variants.set(key, content as string) }),
+  ),
+  'variants.content': ofVariant(
+    () => ({}),
+    (asset, key) => {
+      const wanted = asset.variants.get(key)
+      return wanted === undefined ? refused('notThere') : allowed({ shows: (got) => ({ got, wanted }) })
+    },
+    { changes: false },
+  ),
+  'variants.delete': ofVariant(
+    () => ({}),
+    (asset, key) => {
+      if (!asset.variants.has(key)) return refused('notThere')
+      return allowed({ after: () => void asset.variants.delete(key) })
+    },
+  ),
+  'variants.list': about(
+    () => ({}),
+    (_model, _actor, asset) => {
+      const wanted = variantNames.filter((name) => asset.variants.has(`${asset.current} ${name}`)).sort()
+      const got = (items: { name: string; attached: boolean }[]) =>
+        items.flatMap(({ name, attached }) => (attached ? [name] : []))
+      return allowed({ shows: ({ items }) => ({ got: got(items), wanted }) })
     },
   ),
 } satisfies Commands
@@ -313,4 +375,10 @@ const auditCommands = {
   },
 } satisfies Commands
 
-export const commandsAboutAssets = { ...assetCommands, ...versionCommands, ...linkCommands, ...auditCommands }
+export const commandsAboutAssets = {
+  ...assetCommands,
+  ...versionCommands,
+  ...variantCommands,
+  ...linkCommands,
+  ...auditCommands,
+}

@@ -81,7 +81,8 @@ function isReadable(operation: OperationName, input: Input): boolean {
 }
 
 function enter(model: Model, operation: OperationName, caller: Caller, input: Input): Actor | Answer {
-  if (operation === 'assets.content' && caller.kind === 'stranger' && caller.secret === undefined)
+  const isBytes = operation === 'assets.content' || operation === 'variants.content'
+  if (isBytes && caller.kind === 'stranger' && caller.secret === undefined)
     return recognisePublic(model, input['assetId'] as string)
   const organizationId = input['organizationId']
   return recognise(model, caller, organizationId === undefined ? undefined : String(organizationId))

@@ -55,6 +55,8 @@ export interface Asset {
   lastVersion: number
   /** Content by version number. */
   versions: Map<number, string>
+  /** What was attached to which version, by number and name. */
+  variants: Map<string, string>
   urlEpoch: number
 }
 /** An upload whose bytes arrive apart from the request that began it. */

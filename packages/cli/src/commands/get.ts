@@ -13,10 +13,15 @@ import { remark } from '../terminal.ts'
 
 const STDOUT = '-'
 
+interface Wanted {
+  version?: string
+  variant?: string
+}
+
 export function addGet(run: Run, program: Command): void {
   const summary = 'Download an asset to a file, a folder, or - for standard output; a broken download is gone on with'
   leaf(run, program, 'get <id> [file]', summary, async (work, [id, target], options) => {
-    const content = await describe(work, id!, options['version'] as string | undefined)
+    const content = await describe(work, id!, options as Wanted)
     if (target === STDOUT) return toStdout(work, content)
     const path = await placeFor(work, content, target)
     if (!options['force'] && (await stat(path).catch(() => undefined))) {
@@ -28,14 +33,28 @@ export function addGet(run: Run, program: Command): void {
     remark(work.terminal, `${path}  ${showSize(content.sizeBytes)}`)
   })
     .option('--version <number>', 'an earlier version')
+    .option('--variant <name>', 'a variant, such as thumbnail or preview:2')
     .option('--force', 'replace the file if it is there')
 }
 
 /** The current version is pinned: should another become current meanwhile, the bytes still belong together. */
-async function describe({ client }: Work, assetId: string, version: string | undefined): Promise<Content> {
-  if (version === undefined) return { ...(await client.assets.get({ assetId })), assetId }
-  if (!/^[1-9]\d*$/.test(version)) throw new UsageError('--version is a number from 1 on.')
-  return client.versions.get({ assetId, version: Number(version) })
+async function describe({ client }: Work, assetId: string, { version, variant }: Wanted): Promise<Content> {
+  if (version !== undefined && !/^[1-9]\d*$/.test(version)) throw new UsageError('--version is a number from 1 on.')
+  const content =
+    version === undefined
+      ? { ...(await client.assets.get({ assetId })), assetId }
+      : await client.versions.get({ assetId, version: Number(version) })
+  return variant === undefined ? content : describeVariant(client, content, variant)
+}
+
+/** It is made by now if it was not there. */
+async function describeVariant(client: Work['client'], content: Content, words: string): Promise<Content> {
+  const [name = '', suffix] = words.split(':')
+  const variant = { name, ...(suffix !== undefined && { suffix }) }
+  const found = await client.download(content.assetId, { version: content.version, variant })
+  await found.stream.cancel()
+  const { sizeBytes, sha256 = '' } = found
+  return { ...content, sizeBytes, sha256, variant, name: found.name ?? name }
 }
 
 async function placeFor({ terminal }: Work, { name, assetId }: Content, target: string | undefined): Promise<string> {

@@ -39,6 +39,12 @@ const rowCommands: readonly RowCommand[] = [
     columns: ['id', 'name', 'sizeBytes', 'mediaType', 'version', 'visibility', 'createdAt'],
   },
   { usage: 'info <id>', operation: 'assets.get', argument: 'assetId' },
+  {
+    usage: 'variants <id>',
+    operation: 'variants.list',
+    argument: 'assetId',
+    columns: ['name', 'suffix', 'state', 'mediaType', 'width', 'height', 'sizeBytes', 'reason'],
+  },
   { usage: 'restore <id>', operation: 'assets.restore', argument: 'assetId' },
   { usage: 'sign <id>', operation: 'signedUrls.create', argument: 'assetId', only: 'url' },
   { usage: 'usage', operation: 'usage.get' },

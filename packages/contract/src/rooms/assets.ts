@@ -143,6 +143,8 @@ export const uploadProblems: ProblemCode[] = [
   'upload.fieldsAfterFile',
   'upload.scanFound',
   'upload.lost',
+  'recording.exists',
+  'recording.busy',
   'quota.exceeded',
   'assetType.notFound',
   'store.full',

@@ -4,7 +4,7 @@ import { id } from '../ids.ts'
 import { operation } from '../operation.ts'
 import { assetId, ofAsset, versionNumber } from './assets.ts'
 
-const stepName = z.enum(['scan', 'quarantine', 'extract', 'prune'])
+const stepName = z.enum(['scan', 'quarantine', 'extract', 'variants', 'transcribe', 'prune'])
 
 const step = z.object({
   name: stepName,
@@ -166,13 +166,13 @@ export const inspectionOperations = {
     method: 'GET',
     path: '/v1/assets/{assetId}/findings',
     action: 'assets.read',
-    summary: 'List personal and payment data found in the text of a version, masked',
+    summary: 'List personal data, payment data and secrets found in the text of a version, masked',
     input: ofVersion,
     output: z.object({
       items: z.array(
         z.object({
-          kind: z.enum(['paymentCard', 'iban', 'email', 'phone', 'nationalId']),
-          detail: z.string().nullable().describe('The country, or the network of a card'),
+          kind: z.enum(['paymentCard', 'iban', 'email', 'phone', 'nationalId', 'secret']),
+          detail: z.string().nullable().describe('The country, the network of a card, or what a secret opens'),
           part: z.number().int().describe('Of the text'),
           page: z.number().int().nullable(),
           at: z.number().int().describe('Where it begins in the part, in UTF-16 units'),

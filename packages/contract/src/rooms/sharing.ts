@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { timestamp } from '../fields.ts'
 import { operation } from '../operation.ts'
 import { assetId, ofAsset, versionNumber } from './assets.ts'
+import { variantName, variantSuffix } from './variants.ts'
 
 export const sharingOperations = {
   'signedUrls.create': operation({
@@ -14,6 +15,8 @@ export const sharingOperations = {
       expiresInSeconds: z.number().int().min(1).max(604_800).default(3600),
       disposition: z.enum(['inline', 'attachment']).optional(),
       version: versionNumber.optional(),
+      variant: variantName.optional().describe('A variant instead of the asset itself'),
+      suffix: variantSuffix.optional(),
       maxDownloads: z.number().int().min(1).max(1_000_000).optional(),
       ip: z.union([z.ipv4(), z.ipv6()]).optional().describe('The only address it works from'),
       direct: z

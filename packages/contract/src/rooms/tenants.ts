@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { flag, list, name, page, role, roles, slug, timestamp, typeName, visibility } from '../fields.ts'
 import { id } from '../ids.ts'
 import { actions, operation } from '../operation.ts'
+import { imageSize, madeVariants, variantName } from './variants.ts'
 
 /** The name of a configured store. */
 const storeName = z.string().min(1).max(63)
@@ -15,6 +16,11 @@ const limits = {
   readableUnscanned: z.array(z.enum(['noScanner', 'tooLarge', 'encrypted', 'limits'])),
   storeId: storeName.nullable().describe('Where its new files go; null for where the installation says'),
   secondStoreId: storeName.nullable().describe('Where a second copy of them goes'),
+  imageSizes: z
+    .record(variantName, imageSize)
+    .refine((sizes) => Object.keys(sizes).length <= 20, 'at most 20 sizes')
+    .refine((sizes) => !madeVariants.some((name) => name in sizes), `not one of ${madeVariants.join(', ')}`)
+    .describe('Pictures of its own, asked for as variants by these names'),
 }
 
 export const organization = z.object({

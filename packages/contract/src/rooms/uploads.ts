@@ -52,6 +52,8 @@ const begins: ProblemCode[] = [
   'asset.notFound',
   'asset.trashed',
   'asset.quarantined',
+  'recording.exists',
+  'recording.busy',
   'store.unavailable',
 ]
 const sends: ProblemCode[] = [

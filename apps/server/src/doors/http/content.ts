@@ -18,6 +18,7 @@ import {
   safelyNamed,
 } from '../../features/delivery/room.ts'
 import { openPermit, openSignedUrl, type SignedAccess } from '../../features/sharing/room.ts'
+import { meant, openVariant, type Variants } from '../../features/variants/room.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import { callOf, headerOf, originOf, singleValues } from './call.ts'
 import { readCredential } from './credentials.ts'
@@ -27,6 +28,7 @@ import { type Door, routePath } from './routes.ts'
 const COMPRESS_FROM_BYTES = 1024
 const GZIP_LEVEL = 4
 const KNOWN_QUERY = ['version', 'disposition', 'redirect']
+const VARIANT_QUERY = ['version', 'disposition', 'suffix']
 
 /** What a request may, and by what kind of address it came. */
 type Entry = (door: Door, signing: SecretKeys, request: FastifyRequest) => Promise<SignedAccess> | SignedAccess
@@ -71,13 +73,43 @@ interface Named {
 
 const unlimited = { admit: undefined, limited: false, expiresAt: undefined }
 
-async function readAccess(door: Door, signing: SecretKeys, request: FastifyRequest): Promise<SignedAccess> {
+/** GET and HEAD of a variant's bytes, by the same credentials, or with a signed URL for it. */
+export function addVariantRoute(server: FastifyInstance, door: Door, variants: Variants, signing: SecretKeys): void {
+  server.route({
+    method: ['GET', 'HEAD'],
+    url: routePath(getOperation('variants.content')),
+    config: { operation: 'variants.content' },
+    handler: async (request, reply) => {
+      const access = await readAccess(door, signing, request, VARIANT_QUERY)
+      const { redirect: _, suffix, ...input } = access.input
+      const { name } = request.params as { name: string }
+      const id = meant(name, suffix, headerOf(request, 'accept'))
+      if (name === 'optimised' && suffix === undefined) reply.header('vary', 'accept')
+      const call = callOf(request, door.publicUrl, access.credential, {
+        ...input,
+        name,
+        ...(id.suffix !== '' && { suffix: id.suffix }),
+      })
+      const content = await openVariant(variants, { ...call, id }, request.method === 'HEAD' ? undefined : access.admit)
+      const address = input.version === undefined ? 'plain' : 'version'
+      const way = { ...access, input: { disposition: 'inline', ...input }, address, elsewhere: false } as const
+      return send(variants.delivery, content, { ...way, uncounted: true }, request, reply)
+    },
+  })
+}
+
+async function readAccess(
+  door: Door,
+  signing: SecretKeys,
+  request: FastifyRequest,
+  known: readonly string[] = KNOWN_QUERY,
+): Promise<SignedAccess> {
   const { assetId } = request.params as Named
   const query = singleValues(request.query) as Record<string, string>
   if ('signature' in query && request.headers.authorization === undefined) {
     return openSignedUrl(signing, signedRequestOf(door, request), door.platform.clock())
   }
-  const strangers = Object.keys(query).filter((field) => !KNOWN_QUERY.includes(field))
+  const strangers = Object.keys(query).filter((field) => !known.includes(field))
   if (strangers.length > 0) {
     throw new Problem('request.invalid', {
       errors: strangers.map((field) => ({ field, reason: 'is not known in the query of this request' })),
@@ -110,6 +142,8 @@ interface Way extends SignedAccess {
   address: Address
   /** Whether the reader may be sent elsewhere for the bytes. */
   elsewhere: boolean
+  /** It is no download of the asset. */
+  uncounted?: boolean
 }
 
 async function send(delivery: Delivery, content: Content, way: Way, request: FastifyRequest, reply: FastifyReply) {
@@ -117,7 +151,8 @@ async function send(delivery: Delivery, content: Content, way: Way, request: Fas
   const etag = `"${hex}"`
   const compressible =
     findMediaType(content.mediaType)?.compressible === true && content.sizeBytes >= COMPRESS_FROM_BYTES
-  reply.headers({ ...headersOf(content, way, etag), ...(compressible && { vary: 'accept-encoding' }) })
+  reply.headers(headersOf(content, way, etag))
+  if (compressible) reply.header('vary', [reply.getHeader('vary'), 'accept-encoding'].filter(Boolean).join(', '))
   const verdict = evaluatePreconditions(request.method, request.headers, { etag, modifiedAt: content.modifiedAt })
   if (verdict === 'failed') throw new Problem('precondition.failed')
   if (verdict === 'notModified') return reply.code(304).send()
@@ -141,7 +176,7 @@ async function send(delivery: Delivery, content: Content, way: Way, request: Fas
   const abort = new AbortController()
   const bytes = await content.open(part, abort.signal)
   reply.raw.once('close', () => abort.abort())
-  count(delivery, content, request)
+  if (!way.uncounted) count(delivery, content, request)
   if (compressible && !part && acceptsGzip(request)) return sendCompressed(bytes, reply)
   return reply.header('content-length', String(length)).send(bytes)
 }

@@ -14,12 +14,13 @@ import { Problem, problemAnswer } from '../../domain/problem.ts'
 import type { Delivery } from '../../features/delivery/room.ts'
 import type { StoreEvents } from '../../features/stores/room.ts'
 import type { Uploads } from '../../features/uploads/room.ts'
+import type { Variants } from '../../features/variants/room.ts'
 import { isUnavailable } from '../../platform/database/transaction.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { sendProblem } from './call.ts'
-import { addContentRoute } from './content.ts'
+import { addContentRoute, addVariantRoute } from './content.ts'
 import { allowOrigins } from './cors.ts'
 import { addResumableRoutes } from './resumable.ts'
 import { addRoutes, type Door } from './routes.ts'
@@ -34,10 +35,11 @@ export interface HttpApp extends Omit<Door, 'publicUrl'> {
   uploads: Uploads
   storeEvents: StoreEvents
   delivery: Delivery
+  variants: Variants
   urlSigning: SecretKeys
   metrics: Metrics
   pools: { requests: pg.Pool; sweep: pg.Pool }
-  states: { stores: () => Record<string, string>; scanner: () => 'up' | 'down' | 'none' }
+  states: Parameters<typeof addServiceRoutes>[3]
 }
 
 export interface HttpOptions {
@@ -108,12 +110,13 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
   allowOrigins(server, options.corsOrigins)
   const door: Door = { ...app, publicUrl: options.publicUrl }
   addRoutes(server, door)
-  addUploadRoutes(server, door, app.uploads)
+  addUploadRoutes(server, door, app.uploads, app.variants)
   addStagedRoutes(server, door, app.uploads)
   addResumableRoutes(server, door, app.uploads)
   addStoreEventsRoute(server, door, app.storeEvents)
   addSecurityReportRoutes(server, door)
   addContentRoute(server, door, app.delivery, app.urlSigning)
+  addVariantRoute(server, door, app.variants, app.urlSigning)
   addServiceRoutes(server, app.metrics, app.pools, app.states)
   return server
 }

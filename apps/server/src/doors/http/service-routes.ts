@@ -11,12 +11,16 @@ export function addServiceRoutes(
   server: FastifyInstance,
   metrics: Metrics,
   pools: { requests: pg.Pool; sweep: pg.Pool },
-  state: { stores: () => Record<string, string>; scanner: () => 'up' | 'down' | 'none' },
+  state: {
+    stores: () => Record<string, string>
+    scanner: () => 'up' | 'down' | 'none'
+    programs: Record<string, string>
+  },
 ): void {
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async () => {
     await pools.requests.query('select 1')
-    return { status: 'ready', stores: state.stores(), scanner: state.scanner() }
+    return { status: 'ready', stores: state.stores(), scanner: state.scanner(), programs: state.programs }
   })
   server.get('/metrics', async (_request, reply) => {
     await countCopies(metrics, pools.sweep)

@@ -6,6 +6,7 @@ import { parseDigestField } from '../../domain/digest.ts'
 import { Problem } from '../../domain/problem.ts'
 import { assetEtag } from '../../features/assets/room.ts'
 import { receiveUpload, type UploadRequest, type Uploads } from '../../features/uploads/room.ts'
+import { attachVariant, type Variants } from '../../features/variants/room.ts'
 import { callOf, headerOf, singleValues } from './call.ts'
 import { readCredential } from './credentials.ts'
 import { parseJson } from './json-body.ts'
@@ -28,7 +29,7 @@ export const FORM_LIMITS = {
 }
 
 /** The routes whose body is a file: as a form, as it is, or (assets only) as JSON with a generated text. */
-export function addUploadRoutes(server: FastifyInstance, door: Door, uploads: Uploads): void {
+export function addUploadRoutes(server: FastifyInstance, door: Door, uploads: Uploads, variants: Variants): void {
   server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     await scope.register(multipart, { limits: FORM_LIMITS })
@@ -54,6 +55,21 @@ export function addUploadRoutes(server: FastifyInstance, door: Door, uploads: Up
         },
       })
     }
+    scope.route({
+      method: 'PUT',
+      url: routePath(getOperation('variants.attach')),
+      bodyLimit: UNLIMITED,
+      config: { operation: 'variants.attach' },
+      handler: async (request, reply) => {
+        const credential = await readCredential(request, door.tokens)
+        if (credential.kind === 'none') throw new Problem('credential.missing')
+        const input = { ...queryFields('variants.attach', request), ...(request.params as Record<string, unknown>) }
+        const call = callOf(request, door.publicUrl, credential, input)
+        const declaredType = headerOf(request, 'content-type')
+        const variant = await attachVariant(variants, { call, body: request.raw, declaredType })
+        return reply.type('application/json; charset=utf-8').send(JSON.stringify(variant))
+      },
+    })
   })
 }
 

@@ -112,7 +112,7 @@ export const jobs = {
     )
   },
   steps: async (worker: Jobs): Promise<number> => {
-    const found = await find<StepId>(worker, 'select * from api.due_steps($1)', [STEPS_FOUND])
+    const found = await find<StepId>(worker, 'select * from api.due_steps($1, $2)', [STEPS_FOUND, []])
     return countDone(worker, 'steps', found, (step) => runStep(worker.inspection, step), STEPS_AT_ONCE)
   },
   rescan: async (worker: Jobs): Promise<number> => {

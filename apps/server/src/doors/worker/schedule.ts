@@ -5,14 +5,17 @@ import { withClient } from '../../platform/database/client.ts'
 import type { Connection } from '../../platform/database/connect.ts'
 import { SWEEP_ROLE } from '../../platform/database/roles.ts'
 import { type JobName, type Jobs, jobs } from './jobs.ts'
+import { workOnSteps } from './steps.ts'
 
 const SCHEMA = 'pgboss'
 const EVERY_MINUTE = '* * * * *'
 const POLL_MS = 500
 
 /** What somebody waits for: this process looks for it all the time. */
-const POLLED = ['steps', 'staged', 'purge', 'ingest', 'scrub'] as const satisfies readonly JobName[]
-const scheduled = Object.keys(jobs).filter((name) => !POLLED.includes(name as 'steps')) as JobName[]
+const POLLED = ['staged', 'purge', 'ingest', 'scrub'] as const satisfies readonly JobName[]
+const scheduled = Object.keys(jobs).filter(
+  (name) => name !== 'steps' && !POLLED.includes(name as 'staged'),
+) as JobName[]
 
 /** Makes the queue's tables and schedules, as the owner; at work it is the sweeper's role, which owns nothing. */
 export async function prepareSchedule(owner: Connection): Promise<void> {
@@ -56,6 +59,7 @@ export async function startWorker(worker: Jobs, sweep: Connection, log: Logger):
     const bell = name === 'staged' ? worker.uploads.finishing : createBell()
     return poll(() => jobs[name](worker), bell, log)
   })
+  stops.push(workOnSteps(worker))
   return async () => {
     await Promise.all(stops.map((stop) => stop()))
     await boss.stop({ graceful: true, timeout: 5000, close: true })

@@ -6,7 +6,14 @@ import type { AssetAccessTable, AssetTable } from '../../platform/database/table
 
 export type AssetRow = Selectable<AssetTable> & {
   [Field in 'downloads' | 'last_at']: Selectable<AssetAccessTable>[Field] | null
+} & {
+  /** What the pipeline has yet to do, or gave up, with its current version; null where it is through. */
+  pipeline: 'processing' | 'failed' | null
 }
+
+const PIPELINE = sql<AssetRow['pipeline']>`(
+  select case when bool_or(step.state in ('waiting', 'running')) then 'processing' when bool_or(step.state = 'dead') then 'failed' end
+  from step where step.tenant_id = asset.tenant_id and step.asset_id = asset.id and step.n = asset.current_n)`
 
 function assets(db: Db, tenantId: string) {
   return db
@@ -16,6 +23,7 @@ function assets(db: Db, tenantId: string) {
     )
     .selectAll('asset')
     .select(['asset_access.downloads', 'asset_access.last_at'])
+    .select(PIPELINE.as('pipeline'))
     .where('asset.tenant_id', '=', tenantId)
 }
 

@@ -2,9 +2,8 @@ import { sql } from 'kysely'
 import type { Db } from '../../platform/database/connect.ts'
 import { recordUsage } from './usage.sql.ts'
 
-/** What a version was, as far as its bytes and the usage go. */
-interface RemovedVersion {
-  n: number
+/** What pointed at an object, as far as its bytes and the usage go. */
+export interface Pointer {
   sha256: Buffer
   scope: string
   size_bytes: number
@@ -26,23 +25,28 @@ export async function removeVersions(
   versions: 'all' | readonly number[],
   releaseDelaySeconds: number,
 ): Promise<{ bytes: number; storedBytes: number }> {
-  let removal = db.deleteFrom('version').where('tenant_id', '=', tenantId).where('asset_id', '=', assetId)
-  if (versions !== 'all') removal = removal.where('n', '=', sql<number>`any(${versions}::int[])`)
-  const removed: RemovedVersion[] = await removal.returning(['n', 'sha256', 'scope', 'size_bytes']).execute()
-  const released = await releaseCopies(db, removed, releaseDelaySeconds)
-  return { bytes: removed.reduce((sum, version) => sum + version.size_bytes, 0), storedBytes: released }
+  const chosen = sql<boolean>`tenant_id = ${tenantId} and asset_id = ${assetId}
+    and (${versions === 'all'}::boolean or n = any(${versions === 'all' ? [] : versions}::int[]))`
+  const derived = await db
+    .deleteFrom('variant')
+    .where(chosen)
+    .returning(['attached', 'sha256', 'scope', 'size_bytes'])
+    .execute()
+  const removed = await db.deleteFrom('version').where(chosen).returning(['sha256', 'scope', 'size_bytes']).execute()
+  const made = derived.filter((variant) => variant.sha256 !== null) as (Pointer & { attached: boolean })[]
+  const released = await releaseCopies(db, [...removed, ...made], releaseDelaySeconds)
+  const counted = [...removed, ...made.filter(({ attached }) => attached)]
+  return { bytes: counted.reduce((sum, { size_bytes }) => sum + size_bytes, 0), storedBytes: released }
 }
 
 /** Objects in ascending order of their hash, so that two removals never wait for each other crosswise. */
-async function releaseCopies(db: Db, removed: readonly RemovedVersion[], delaySeconds: number): Promise<number> {
-  const places = new Map(removed.map((version) => [`${version.sha256.toString('hex')} ${version.scope}`, version]))
+export async function releaseCopies(db: Db, removed: readonly Pointer[], delaySeconds: number): Promise<number> {
+  const places = new Map(removed.map((pointer) => [`${pointer.sha256.toString('hex')} ${pointer.scope}`, pointer]))
   let bytes = 0
-  for (const [, version] of [...places].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [, { sha256, scope, size_bytes }] of [...places].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { rows } = await sql<{ released: number }>`
-      select api.release_copies(${version.sha256}, ${version.scope}, make_interval(secs => ${delaySeconds})) as released`.execute(
-      db,
-    )
-    bytes += (rows[0]?.released ?? 0) * version.size_bytes
+      select api.release_copies(${sha256}, ${scope}, make_interval(secs => ${delaySeconds})) as released`.execute(db)
+    bytes += (rows[0]?.released ?? 0) * size_bytes
   }
   return bytes
 }

@@ -23,7 +23,8 @@ export function showAsset(context: Pick<Context, 'origin' | 'cdn'>, row: AssetRo
     version: row.current_n,
     visibility,
     state: row.state as Asset['state'],
-    processingState: row.scan === 'pending' ? 'processing' : row.scan === 'error' ? 'failed' : 'ready',
+    processingState:
+      row.scan === 'pending' ? 'processing' : row.scan === 'error' ? 'failed' : (row.pipeline ?? 'ready'),
     scan: {
       status: row.scan as Asset['scan']['status'],
       reason: row.scan_reason,

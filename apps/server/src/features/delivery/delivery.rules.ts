@@ -1,5 +1,6 @@
+import { extensionOf } from '../../domain/asset-name.ts'
 import { contentDisposition } from '../../domain/content-disposition.ts'
-import { safeHeaders } from '../../domain/media-type.ts'
+import { findMediaType, safeHeaders } from '../../domain/media-type.ts'
 import { Problem } from '../../domain/problem.ts'
 
 /** Whether a version's bytes may be read: clean, or not scanned for a reason that the organization accepts. */
@@ -38,4 +39,16 @@ export function cacheControlOf(isPublic: boolean, address: Address): string {
   if (address === 'signed') return `max-age=0, s-maxage=${REVOCABLE_SECONDS}`
   if (!isPublic) return 'private, no-cache'
   return address === 'version' ? 'public, max-age=31536000, immutable' : `public, max-age=${REVOCABLE_SECONDS}`
+}
+
+/** What a variant is called when it is saved: after its source, with an extension of its own. */
+export function variantFileName(
+  sourceName: string,
+  { name, suffix }: { name: string; suffix?: string | undefined },
+  mediaType: string,
+): string {
+  const extension = extensionOf(sourceName)
+  const stem = extension === undefined ? sourceName : sourceName.slice(0, -extension.length - 1)
+  const own = findMediaType(mediaType)?.extensions[0]
+  return [[stem, name, suffix].filter(Boolean).join('-'), own].filter(Boolean).join('.')
 }

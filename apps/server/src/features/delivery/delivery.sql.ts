@@ -32,23 +32,51 @@ export interface Placed {
   base64: string | null
 }
 
+/** The best live copy of the bytes that a row points at: its own before a shared one, then by the rank of its placement. */
+const copyOf = (row: string) => `
+    left join lateral (
+      select copy.id, copy.store_id, copy.key, copy.isolation, copy.envelope, copy.encrypted
+      from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
+      where copy.tenant_id = ${row}.tenant_id and copy.sha256 = ${row}.sha256 and copy.scope = ${row}.scope and copy.state = 'live'
+      order by (copy.asset_id = ${row}.asset_id and copy.n = ${row}.n) is true desc, p.rank
+      limit 1
+    ) c on true
+    left join chunk small on c.store_id = 'database' and small.tenant_id = a.tenant_id and small.key = c.key
+      and small.put_id = '00000000-0000-0000-0000-000000000000' and small.n = 0 and small.chunks_of is null`
+
+const OF_COPY = `c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64`
+
 const FIND_CONTENT = fixed<Placed>(`
   select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,
-    v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned,
-    c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64
+    v.size_bytes, v.sha256, v.scope, v.created_at, o.scan, o.scan_reason, org.readable_unscanned, ${OF_COPY}
   from asset a
     join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce($2::int, a.current_n)
     join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
     join organization org on org.tenant_id = a.tenant_id
-    left join lateral (
-      select copy.id, copy.store_id, copy.key, copy.isolation, copy.envelope, copy.encrypted
-      from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
-      where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
-      order by (copy.asset_id = v.asset_id and copy.n = v.n) is true desc, p.rank
-      limit 1
-    ) c on true
-    left join chunk small on c.store_id = 'database' and small.tenant_id = a.tenant_id and small.key = c.key
-      and small.put_id = '00000000-0000-0000-0000-000000000000' and small.n = 0 and small.chunks_of is null
+    ${copyOf('v')}
+  where a.tenant_id = (select api.tenant()) and a.id = $1`)
+
+/** Where the variant is not made, its own columns are null. */
+export type PlacedVariant = Placed & {
+  variant_state: string | null
+  variant_reason: string | null
+  source_type: string
+  asset_type: string
+}
+
+/** Its source's verdict is a variant's; its own bytes count when they were found to be harmful as somebody's file. */
+const FIND_VARIANT = fixed<PlacedVariant>(`
+  select a.id as asset_id, a.name as asset_name, a.asset_type, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name,
+    d.media_type, null as charset, d.size_bytes, d.sha256, d.scope, d.created_at,
+    case when own.scan = 'infected' then own.scan else o.scan end as scan, o.scan_reason, org.readable_unscanned,
+    d.state as variant_state, d.reason as variant_reason, v.media_type as source_type, ${OF_COPY}
+  from asset a
+    join version v on v.tenant_id = a.tenant_id and v.asset_id = a.id and v.n = coalesce($2::int, a.current_n)
+    join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+    join organization org on org.tenant_id = a.tenant_id
+    left join variant d on d.tenant_id = v.tenant_id and d.asset_id = v.asset_id and d.n = v.n and d.name = $3 and d.suffix = $4
+    left join object own on own.tenant_id = d.tenant_id and own.sha256 = d.sha256
+    ${copyOf('d')}
   where a.tenant_id = (select api.tenant()) and a.id = $1`)
 
 /**
@@ -57,6 +85,16 @@ const FIND_CONTENT = fixed<Placed>(`
  */
 export async function findContent(db: Db, assetId: string, n: number | null): Promise<Placed | undefined> {
   return (await send(db, FIND_CONTENT(assetId, n)))[0]
+}
+
+/** Likewise a variant of a version. */
+export async function findVariant(
+  db: Db,
+  assetId: string,
+  n: number | null,
+  { name, suffix }: { name: string; suffix: string },
+): Promise<PlacedVariant | undefined> {
+  return (await send(db, FIND_VARIANT(assetId, n, name, suffix)))[0]
 }
 
 /** The other live copies of the same bytes, as good as the one that was found, best first. */

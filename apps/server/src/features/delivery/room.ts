@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import type { Parsed } from '@stowage/contract'
 import { toUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Db } from '../../platform/database/connect.ts'
@@ -11,8 +10,15 @@ import { openBuffer } from '../../providers/stores/encrypted.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
 import { type ByteRange, type ObjectStore, StoreError } from '../../providers/stores/port.ts'
 import { noteOthersPrivate } from '../assets/room.ts'
-import { refuseUnreadable } from './delivery.rules.ts'
-import { assetExists, findContent, findOtherCopies, type Placed } from './delivery.sql.ts'
+import { refuseUnreadable, variantFileName } from './delivery.rules.ts'
+import {
+  assetExists,
+  findContent,
+  findOtherCopies,
+  findVariant,
+  type Placed,
+  type PlacedVariant,
+} from './delivery.sql.ts'
 import { type Presign, presignerOf } from './direct.ts'
 import type { DownloadCounter } from './downloads.ts'
 
@@ -70,7 +76,58 @@ export async function findDelivery(
   )
 }
 
-async function refuseMissing(context: Context, input: Parsed<'assets.content'>): Promise<never> {
+/** A variant that is not there, and what decides whether it may be made. */
+export interface Unmade {
+  tenantId: string
+  assetId: string
+  version: number
+  /** Null where nobody has asked for it yet. */
+  state: 'wanted' | 'failed' | null
+  reason: string | null
+  /** Of its source. */
+  mediaType: string
+  assetType: string
+}
+
+/** Finds a variant for whoever may read its source, and by the same rules. */
+export async function findVariantDelivery(
+  delivery: Delivery,
+  call: Call,
+  admit?: (context: Context) => Promise<void>,
+): Promise<Content | Unmade> {
+  return invoke<'variants.content', Content | Unmade, PlacedVariant | undefined>(
+    delivery.platform,
+    'variants.content',
+    call,
+    async (context, input, ahead) => {
+      const found = ahead ?? (await refuseMissing(context, input))
+      noteOthersPrivate(context, found)
+      refuseUnreadable(found)
+      if (found.variant_state !== 'made') return unmade(context, found)
+      await admit?.(context)
+      return contentOf(delivery, context, { ...found, name: variantFileName(found.name, input, found.media_type) })
+    },
+    {
+      writes: admit !== undefined,
+      ahead: async (db, { assetId, version = null, name, suffix = '' }) =>
+        findVariant(db, toUuid(assetId), version, { name, suffix }),
+    },
+  )
+}
+
+function unmade({ tenantId }: Context, found: PlacedVariant): Unmade {
+  return {
+    tenantId,
+    assetId: found.asset_id,
+    version: found.n,
+    state: found.variant_state as Unmade['state'],
+    reason: found.variant_reason,
+    mediaType: found.source_type,
+    assetType: found.asset_type,
+  }
+}
+
+async function refuseMissing(context: Context, input: { assetId: string }): Promise<never> {
   const assetId = toUuid(input.assetId)
   throw new Problem((await assetExists(context.db, context.tenantId, assetId)) ? 'version.notFound' : 'asset.notFound')
 }

@@ -1,7 +1,9 @@
-/** What somebody may not want to leave the house: personal data and payment data, found in a text by rule. */
+import type { Secret } from './secret-forms.rules.ts'
+
+/** What somebody may not want to leave the house: personal data, payment data and secrets, found in a text by rule. */
 export interface Finding {
   kind: FindingKind
-  /** Which one of its kind: the country of an IBAN or of a national id, the network of a card. */
+  /** Which one of its kind: the country of an IBAN or of a national id, the network of a card, what a secret opens. */
   detail: string | null
   /** Where it begins, in UTF-16 units, and how long it is. */
   at: number
@@ -12,7 +14,7 @@ export interface Finding {
   masked: string
 }
 
-export type FindingKind = 'paymentCard' | 'iban' | 'email' | 'phone' | 'nationalId'
+export type FindingKind = 'paymentCard' | 'iban' | 'email' | 'phone' | 'nationalId' | 'secret'
 
 interface Detector {
   kind: FindingKind
@@ -62,10 +64,12 @@ const detectors: readonly Detector[] = [
 
 /**
  * Finds personal and payment data in a text, first come first. What one detector takes is no other's, so that the digits
- * of an IBAN are no card as well.
+ * of an IBAN are no card as well, and a password in a URL is no part of an address.
+ *
+ * @param secrets what was found before and comes first
  */
-export function findSensitive(text: string, limit: number): Finding[] {
-  const taken: Finding[] = []
+export function findSensitive(text: string, limit: number, secrets: readonly Secret[] = []): Finding[] {
+  const taken = secrets.slice(0, limit).map((secret) => shownSecret(text, secret))
   for (const { kind, pattern, judge, keep } of detectors) {
     for (const match of text.matchAll(pattern)) {
       if (taken.length >= limit) return sorted(taken)
@@ -87,6 +91,12 @@ function maskedValue(value: string, { first, last }: Detector['keep']): string {
   const characters = [...value]
   const hidden = Math.max(3, characters.length - first - last)
   return `${characters.slice(0, first).join('')}${'*'.repeat(hidden)}${last > 0 ? characters.slice(-last).join('') : ''}`
+}
+
+/** Less of a short one: a password that somebody made up is known by half of it. */
+function shownSecret(text: string, { rule, at, length, confidence }: Secret): Finding {
+  const first = Math.min(4, Math.floor(length / 8))
+  return { kind: 'secret', detail: rule, at, length, confidence, masked: `${text.slice(at, at + first)}****` }
 }
 
 function digitsOf(text: string): string {

@@ -34,9 +34,10 @@ export class NotNow extends Error {}
 /**
  * Runs a step that is due. Safe to be killed anywhere: what nobody has ended is due again when its lease is over.
  *
+ * @param calledOff ends it early; with a NotNow as its reason the step waits for another attempt
  * @returns false when there is nothing to do for it now
  */
-export async function runStep(inspection: Inspection, step: rows.StepId): Promise<boolean> {
+export async function runStep(inspection: Inspection, step: rows.StepId, calledOff?: AbortSignal): Promise<boolean> {
   const { inTenant } = inspection.platform
   const work = inspection.steps[step.name]
   if (!work) return false
@@ -44,15 +45,17 @@ export async function runStep(inspection: Inspection, step: rows.StepId): Promis
   if (!claim) return false
   const began = performance.now()
   const abort = new AbortController()
+  const signal = calledOff ? AbortSignal.any([abort.signal, calledOff]) : abort.signal
   const stopBeating = beat(LEASE_SECONDS, async () => {
     const mine = await inTenant(step.tenant_id, (db) => rows.extendStep(db, claim, LEASE_SECONDS))
     // Another attempt has it, or its asset is gone.
     if (!mine) abort.abort(new NotNow('the step was taken over'))
   })
   try {
-    return await work(claim, abort.signal, (outcome) => end(inspection, claim, outcome, performance.now() - began))
+    return await work(claim, signal, (outcome) => end(inspection, claim, outcome, performance.now() - began))
   } catch (error) {
-    await put(inspection, claim, error, performance.now() - began)
+    // What was called off fails in many ways.
+    await put(inspection, claim, signal.aborted ? signal.reason : error, performance.now() - began)
     return false
   } finally {
     stopBeating()

@@ -3,6 +3,7 @@ import { newUuid, toId } from '../../domain/id.ts'
 import { auditOwnAct } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Platform } from '../../platform/invoke.ts'
+import type { Inspector } from '../uploads/room.ts'
 import type { StepWork } from './pipeline.ts'
 import { askStep, type Claim, findInspected } from './steps.sql.ts'
 
@@ -13,23 +14,24 @@ import { askStep, type Claim, findInspected } from './steps.sql.ts'
 export function quarantineStep(
   platform: Platform,
   quarantineStoreId: string,
-  reads: (mediaType: string) => boolean,
+  inspector: Pick<Inspector, 'reads' | 'draws'>,
 ): StepWork {
   return (claim, _signal, end) =>
     end({
       state: 'done',
       apply: async (db) => {
         if (await isHarmful(db, claim, quarantineStoreId)) await recordHarm(platform, db, claim)
-        else await goOn(db, claim, reads)
+        else await goOn(db, claim, inspector)
       },
     })
 }
 
-/** What was held up by the scan, and was not read before, is read now. */
-async function goOn(db: Db, claim: Claim, reads: (mediaType: string) => boolean): Promise<void> {
+/** What was held up by the scan, and was not read and drawn before, is now. */
+async function goOn(db: Db, claim: Claim, { reads, draws }: Pick<Inspector, 'reads' | 'draws'>): Promise<void> {
   const found = await findInspected(db, claim)
-  if (!found || found.is_read || !reads(found.media_type)) return
-  await askStep(db, { ...claim, name: 'extract' }, claim.priority)
+  if (!found || found.is_read) return
+  if (reads(found.media_type)) await askStep(db, { ...claim, name: 'extract' }, claim.priority)
+  if (draws(found.media_type)) await askStep(db, { ...claim, name: 'variants' }, claim.priority)
 }
 
 async function isHarmful(db: Db, claim: Claim, storeId: string): Promise<boolean> {

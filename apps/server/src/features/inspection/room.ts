@@ -25,12 +25,26 @@ export async function askRescan({ platform }: Inspection, version: VersionId): P
   return true
 }
 
-export { extractStep } from './extract-step.ts'
-export { runStep } from './pipeline.ts'
+export { convert } from './conversion.ts'
+export { extractStep, fetchSource } from './extract-step.ts'
+export { type Converter, type Desk, stoppedBy } from './extraction.ts'
+export { NotNow, type Outcome, runStep, type StepWork } from './pipeline.ts'
 export { quarantineHandlers } from './quarantine.ts'
 export { quarantineStep } from './quarantine-step.ts'
 export { scanGivenUp, scanStep } from './scan-step.ts'
 export { type WatchedScanner, watchScanner } from './scanning.ts'
-export { askSteps, countSteps, type StepId, type VersionId } from './steps.sql.ts'
+export {
+  askStep,
+  askSteps,
+  type Claim,
+  countSteps,
+  findInspected,
+  INTERACTIVE,
+  type Inspected,
+  isOf,
+  type StepId,
+  type VersionId,
+} from './steps.sql.ts'
 export { stepHandlers } from './steps.ts'
+export { thenTranscribe, transcribeStep } from './transcribe-step.ts'
 export { understoodHandlers } from './understood.ts'

@@ -69,6 +69,8 @@ export function isOf({ tenant_id, asset_id, n }: VersionId, alias?: string) {
   return sql<boolean>`${tenant} = ${tenant_id} and ${asset} = ${asset_id} and ${number} = ${n}`
 }
 
+/** Somebody waits for it. */
+export const INTERACTIVE = 0
 /** Behind everything that somebody waits for. */
 export const BATCH = 2
 
@@ -102,6 +104,7 @@ export async function askSteps(db: Db, tenantId: string, name: string, selection
       join organization o on o.tenant_id = v.tenant_id
     where v.tenant_id = ${tenantId} and (${organization}::text is null or o.slug = ${organization})
       and (${mediaType}::text is null or v.media_type = ${mediaType})
+      and (${name} <> 'transcribe' or v.media_type ~ '^(audio|video)/')
       and (not ${currentOnly}::boolean or v.n = a.current_n)
     on conflict (tenant_id, asset_id, n, name) do update
       set state = 'waiting', due_at = now(), failures = 0, updated_at = now()

@@ -19,13 +19,10 @@ export const stepHandlers = {
     const asset = await getAsset(context, assetId)
     const { n } = await getVersion(context, asset.id, version ?? asset.current_n)
     const id = { tenant_id: context.tenantId, asset_id: asset.id, n, name: step }
-    await rows.askStep(context.db, id, INTERACTIVE)
+    await rows.askStep(context.db, id, rows.INTERACTIVE)
     return shown(await asked(context, id))
   },
 } satisfies { [Name in `steps.${'list' | 'retry'}`]: Handler<Name> }
-
-/** Somebody waits for it. */
-const INTERACTIVE = 0
 
 async function asked({ db }: Context, step: rows.StepId): Promise<rows.StepRow> {
   return (await rows.findSteps(db, step)).find((row) => row.name === step.name) as rows.StepRow

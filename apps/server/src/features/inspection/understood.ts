@@ -7,7 +7,7 @@ import { getAsset } from '../assets/room.ts'
 import { refuseUnreadable } from '../delivery/room.ts'
 import { getVersion } from '../versions/room.ts'
 import type { Judgement } from './categories.rules.ts'
-import { findSteps, type VersionId } from './steps.sql.ts'
+import { findSteps, type StepRow, type VersionId } from './steps.sql.ts'
 import * as rows from './understanding.sql.ts'
 
 /** How much text one answer holds, in characters, unless a single part is longer. */
@@ -22,7 +22,7 @@ export const understoodHandlers = {
     const facts = await rows.findFacts(context.db, of)
     const found = await rows.findTexts(context.db, of, from, ANSWER_CHARS)
     const page = pageOf(context, question, answered(found), found, shownText, ({ part }) => [part + 1])
-    return { ...page, ...(await progressOf(context, of, facts)), chars: facts?.text_chars ?? 0 }
+    return { ...page, ...(await textProgressOf(context, of, facts)), chars: facts?.text_chars ?? 0 }
   },
   'assets.rows': async (context, { assetId, version, sheet, first, limit }) => {
     const of = await read(context, assetId, version)
@@ -60,7 +60,8 @@ export const understoodHandlers = {
   'assets.findings': async (context, { assetId, version }) => {
     const of = await read(context, assetId, version)
     const found = await rows.findFindings(context.db, of)
-    return { items: found.map(shownFinding), ...(await progressOf(context, of, await rows.findFacts(context.db, of))) }
+    const facts = await rows.findFacts(context.db, of)
+    return { items: found.map(shownFinding), ...(await textProgressOf(context, of, facts)) }
   },
 } satisfies { [Name in `assets.${'text' | 'rows' | 'metadata' | 'findings'}`]: Handler<Name> }
 
@@ -98,9 +99,18 @@ type Progress = Pick<Output<'assets.text'>, 'state' | 'cutShort'>
 async function progressOf({ db }: Context, of: VersionId, facts: rows.FactsRow | undefined): Promise<Progress> {
   if (facts) return { state: 'ready', cutShort: facts.cut_short }
   const step = (await findSteps(db, of)).find(({ name }) => name === 'extract')
-  if (!step) return { state: 'none', cutShort: null }
-  const ahead = step.state === 'waiting' || step.state === 'running'
-  return { state: ahead ? 'waiting' : step.state === 'dead' ? 'failed' : 'none', cutShort: step.reason }
+  return step ? progressBy(step) : { state: 'none', cutShort: null }
+}
+
+/** The same of its text, which in a recording is what is said. */
+async function textProgressOf(context: Context, of: VersionId, facts: rows.FactsRow | undefined): Promise<Progress> {
+  const step = (await findSteps(context.db, of)).find(({ name }) => name === 'transcribe')
+  return !step || step.state === 'done' ? progressOf(context, of, facts) : progressBy(step)
+}
+
+function progressBy({ state, reason }: StepRow): Progress {
+  const ahead = state === 'waiting' || state === 'running'
+  return { state: ahead ? 'waiting' : state === 'dead' ? 'failed' : 'none', cutShort: reason }
 }
 
 const SAID = ['title', 'author', 'createdAt', 'modifiedAt', 'language'] as const

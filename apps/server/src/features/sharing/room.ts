@@ -1,5 +1,5 @@
 import type { Output, Parsed } from '@stowage/contract'
-import { contentPath, signedPath } from '../../domain/content-path.ts'
+import { contentPath, signedPath, variantPath } from '../../domain/content-path.ts'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import { permits, principalKind } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -60,6 +60,11 @@ async function requireShareable(context: Context, input: Terms) {
   if (input.direct && input.cdn) {
     throw new Problem('request.invalid', { errors: [{ field: 'cdn', reason: 'is not for a direct URL' }] })
   }
+  if (input.variant !== undefined && (input.direct || input.cdn)) {
+    throw new Problem('request.invalid', {
+      errors: [{ field: 'variant', reason: 'comes from the service itself alone' }],
+    })
+  }
   const asset = await getAsset(context, input.assetId)
   requireManage(context, asset, 'assets.share')
   if (asset.state === 'trashed') throw new Problem('asset.trashed')
@@ -84,7 +89,10 @@ interface Signable {
 
 async function signOwn(terms: Signable): Promise<SignedUrl> {
   const { context, asset, input, expiresAt } = terms
-  const url = signPath(terms, contentPath(input.assetId), {
+  const { assetId, variant, suffix } = input
+  const path = variant === undefined ? contentPath(assetId) : variantPath(assetId, variant)
+  const url = signPath(terms, path, {
+    ...(suffix !== undefined && { suffix }),
     ...(input.disposition && { disposition: input.disposition }),
     ...(input.version !== undefined && { version: String(input.version) }),
     ...(input.maxDownloads !== undefined && {
@@ -167,7 +175,7 @@ async function noteUrl(context: Context, assetId: string, maxUses: number | null
 /** What a signed request may, once its signature has been checked. */
 export interface SignedAccess {
   credential: Credential
-  input: { assetId: string; version?: string; disposition?: string; redirect?: string }
+  input: { assetId: string; version?: string; disposition?: string; redirect?: string; suffix?: string }
   /** Takes a use of a counted URL; undefined where uses are not counted. */
   admit: ((context: Context) => Promise<void>) | undefined
   /** Whether it is bound to an address or a number of downloads, which nobody else can check. */
@@ -187,7 +195,7 @@ export function openSignedUrl(
 ): SignedAccess {
   const { assetId, ...signed } = request
   const verified = openSignedRequest(signing, { ...signed, now })
-  const { maker = '', use, version, disposition } = verified.parameters
+  const { maker = '', use, version, disposition, suffix } = verified.parameters
   const [makerKind = '', makerId = ''] = maker.split('.')
   return {
     credential: {
@@ -198,7 +206,12 @@ export function openSignedUrl(
       makerId,
       epoch: verified.epoch,
     },
-    input: { assetId, ...(version && { version }), ...(disposition && { disposition }) },
+    input: {
+      assetId,
+      ...(version && { version }),
+      ...(disposition && { disposition }),
+      ...(suffix && { suffix }),
+    },
     admit: use === undefined ? undefined : takeUse(use),
     limited: use !== undefined || verified.ip !== undefined,
     expiresAt: verified.expiresAt,

@@ -96,6 +96,7 @@ type Limits = Partial<
     | 'readableUnscanned'
     | 'storeId'
     | 'secondStoreId'
+    | 'imageSizes'
   >
 >
 
@@ -109,6 +110,7 @@ function limitColumns(limits: Limits) {
     ...(limits.readableUnscanned !== undefined && { readable_unscanned: limits.readableUnscanned }),
     ...(limits.storeId !== undefined && { store_id: limits.storeId }),
     ...(limits.secondStoreId !== undefined && { second_store_id: limits.secondStoreId }),
+    ...(limits.imageSizes !== undefined && { image_sizes: JSON.stringify(limits.imageSizes) }),
   }
 }
 
@@ -125,6 +127,7 @@ function shown(row: Selectable<OrganizationTable>): Output<'organizations.get'> 
     readableUnscanned: row.readable_unscanned as Output<'organizations.get'>['readableUnscanned'],
     storeId: row.store_id,
     secondStoreId: row.second_store_id,
+    imageSizes: row.image_sizes as Output<'organizations.get'>['imageSizes'],
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }

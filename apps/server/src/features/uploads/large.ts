@@ -5,7 +5,8 @@ import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
-import { scopeOf } from './placing.ts'
+import { orBusy, requireFreeKey } from './exact-key.ts'
+import { isKeyedByCall, scopeOf } from './placing.ts'
 import { commitVersion, keyFactsOf, type Plan, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { fallbackOf, makeTarget, placeOf, type Target } from './target.ts'
@@ -47,7 +48,7 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
   if (!('uploadId' in intended)) return repeatedAnswer(request, intended as unknown as Asset, opened)
   try {
     const content = await storeBytes(uploads, request, opened, intended)
-    const late = await lateFields(request)
+    const late = await lateFields(request, fieldsOfPlace(uploads, intended))
     return await commit(uploads, request, intended, content, late)
   } catch (error) {
     if (error instanceof Committed) throw error.problem
@@ -93,11 +94,12 @@ async function intend(
   const facts = keyFactsOf(context, plan, assetId, n ?? 1)
   const instead = uploads.isUp(plan.storeId) ? undefined : fallbackOf(uploads, plan.storeId)
   const place = placeOf(options.layout, instead ?? plan.storeId, scope, facts, instead !== undefined)
+  await requireFreeKey(context.db, context.tenantId, options.layout, facts, place)
   const target = await makeTarget(uploads, context.db, context.tenantId, place)
   const uploadId = newUuid()
   const leaseUntil = new Date(context.now.getTime() + options.leaseSeconds * 1000)
   context.atCommit(
-    rows.insertCopy(context.db, target, leaseUntil),
+    orBusy(facts, rows.insertCopy(context.db, target, leaseUntil)),
     rows.insertReservation(context.db, {
       tenantId: context.tenantId,
       uploadId,
@@ -148,12 +150,17 @@ function refuseWrongTypeEarly(request: UploadRequest, plan: Plan, detected: stri
 }
 
 /** Fields after the file may describe it, but no longer decide where it goes. */
-async function lateFields(request: UploadRequest): Promise<Record<string, unknown>> {
+async function lateFields(request: UploadRequest, fieldsOfPlace: readonly string[]): Promise<Record<string, unknown>> {
   const late = await request.lateFields()
-  for (const field of ['assetType', 'name', 'assetId']) {
+  for (const field of fieldsOfPlace) {
     if (field in late) throw new Problem('upload.fieldsAfterFile', { field })
   }
   return late
+}
+
+function fieldsOfPlace({ options }: Uploads, { facts }: Intended): string[] {
+  const ofCall = isKeyedByCall(options.layout, facts) ? ['links', 'metadata'] : []
+  return ['assetType', 'name', 'assetId', ...ofCall]
 }
 
 async function commit(
@@ -182,6 +189,7 @@ async function commit(
       facts,
       mediaType,
       isRead: uploads.inspector.reads(mediaType),
+      isDrawn: uploads.inspector.draws(mediaType),
       scope,
       perVersion: options.layout.keys === 'perVersion',
       assetId: intended.assetId,

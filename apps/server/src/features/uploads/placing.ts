@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import { toId } from '../../domain/id.ts'
-import { isolationPrefix, type Layout, type NoKey, storeKey } from '../../domain/key-layout.ts'
+import { dependsOn, isolationPrefix, type Layout, type NoKey, type Role, storeKey } from '../../domain/key-layout.ts'
 import type { KeyValues } from '../../domain/key-template.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import { transaction } from '../../platform/database/transaction.ts'
 import { enterSystem } from '../../platform/enter.ts'
+import { RECORDING } from './uploads.rules.ts'
 
 /** The store in which small objects lie beside their rows. */
 export const DATABASE_STORE = 'database'
@@ -109,7 +110,23 @@ export interface KeyFacts {
   /** As the asset is called. */
   name: string
   extension: string | undefined
+  /** The call that it is linked to. */
+  callId?: string | undefined
+  /** When it was made; of a recording, when that was said to be. */
   createdAt: Date
+  /** Tells several files of a kind apart that are derived from one version. */
+  suffix?: string
+}
+
+/** What an original is to its asset: recordings have a place of their own, where a layout gives them one. */
+function roleOf({ assetType }: KeyFacts): Role {
+  return assetType === RECORDING ? 'recording' : 'original'
+}
+
+/** Whether a key is made of the call alone, so that no two recordings of one can lie side by side. */
+export function isKeyedByCall(layout: Layout, facts: KeyFacts): boolean {
+  const { values } = dependsOn(layout, roleOf(facts))
+  return values.includes('callId') && !values.includes('id')
 }
 
 /**
@@ -117,8 +134,8 @@ export interface KeyFacts {
  *
  * @throws Problem `request.invalid` when the layout needs a value that is not known or may not stand in a key
  */
-export function keyFor(layout: Layout, facts: KeyFacts): string {
-  const made = storeKey(layout, 'original', valuesOf(layout, facts))
+export function keyFor(layout: Layout, facts: KeyFacts, role: Role = roleOf(facts)): string {
+  const made = storeKey(layout, role, valuesOf(layout, facts))
   if ('key' in made) return made.key
   throw noKey(layout, made)
 }
@@ -165,14 +182,22 @@ function valuesOf(layout: Layout, facts: KeyFacts): KeyValues {
     id,
     version: facts.n,
     ext: facts.extension,
+    callId: facts.callId,
     createdAt: facts.createdAt,
+    n: 1,
+    ...(facts.suffix !== undefined && { suffix: facts.suffix }),
   }
 }
 
 function noKey(layout: Layout, made: NoKey): Problem {
-  const reason =
+  const errors =
     'missing' in made
-      ? `the key layout ${layout.name} needs ${made.missing.join(', ')}`
-      : made.refused.map((each) => `${each.value}: ${each.reason}`).join('; ')
-  return new Problem('request.invalid', { errors: [{ field: 'assetType', reason }] })
+      ? made.missing.map((value) => ({ field: fieldOf(value), reason: `the key layout ${layout.name} needs ${value}` }))
+      : made.refused.map(({ value, reason }) => ({ field: fieldOf(value), reason: `${value} ${reason}` }))
+  return new Problem('request.invalid', { errors })
+}
+
+/** Where a caller says what a key is made of. */
+function fieldOf(value: string): string {
+  return value === 'callId' ? 'links.callId' : 'assetType'
 }

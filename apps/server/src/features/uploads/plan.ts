@@ -21,7 +21,16 @@ import {
 import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tenants/room.ts'
 import type { KeyFacts } from './placing.ts'
 import type { Fields, StagedSource, UploadRequest, UploadsOptions } from './room.ts'
-import { type ContentFacts, nameOf, type Owner, ownerOf, type ScanFacts, sizeLimit } from './uploads.rules.ts'
+import {
+  type ContentFacts,
+  nameOf,
+  type Owner,
+  ownerOf,
+  RECORDING,
+  recordedAtOf,
+  type ScanFacts,
+  sizeLimit,
+} from './uploads.rules.ts'
 import * as rows from './uploads.sql.ts'
 
 /** What is settled before the bytes are looked at: whose they will be, under which rules, as what. */
@@ -36,13 +45,17 @@ export interface Plan {
   /** Where larger objects go, and where a second copy of them. */
   storeId: string
   secondStoreId: string | undefined
+  /** The call that it is linked to. */
+  callId: string | undefined
+  /** Of a recording, where it is said. */
+  recordedAt: Date | undefined
   /** The asset, its row locked, when this is a new version. */
   existing: LockedAsset | undefined
 }
 
 /**
  * @throws Problem `assetType.notFound` | `upload.nameInvalid` | `access.forbidden` | `asset.notFound` | `asset.trashed` |
- *   `asset.quarantined`
+ *   `asset.quarantined` | `request.invalid`
  */
 export async function planUpload(
   context: Context,
@@ -76,8 +89,19 @@ export async function planUpload(
     keepVersions: rules.keepVersions ?? terms.keep_versions,
     storeId: terms.store_id ?? options.storeId,
     secondStoreId: terms.second_store_id ?? options.secondStoreId,
+    callId: (existing ? existing.call_id : input.links?.callId) ?? undefined,
+    recordedAt: assetType === RECORDING ? recordedAt(input, existing) : undefined,
     existing,
   }
+}
+
+/** @throws Problem `request.invalid` for what is no date */
+function recordedAt({ metadata }: Fields, existing: LockedAsset | undefined): Date | undefined {
+  if (existing) return recordedAtOf(existing.metadata as Fields['metadata'])
+  const moment = recordedAtOf(metadata)
+  if (moment || (metadata?.['recordedAt'] ?? null) === null) return moment
+  const reason = 'must be a date, or a moment with its time zone, such as 2026-03-05 or 2026-03-05T10:00:00Z'
+  throw new Problem('request.invalid', { errors: [{ field: 'metadata.recordedAt', reason }] })
 }
 
 /** What the key of a new copy is made of. */
@@ -91,7 +115,8 @@ export function keyFactsOf(context: Context, plan: Plan, assetId: string, n: num
     n,
     name: plan.name,
     extension: extensionOf(plan.name),
-    createdAt: context.now,
+    callId: plan.callId,
+    createdAt: plan.recordedAt ?? context.now,
   }
 }
 
@@ -108,6 +133,8 @@ export interface Checked {
   mediaType: string
   /** Whether there is somebody to read what such files say. */
   isRead: boolean
+  /** Whether pictures are made of such files at once. */
+  isDrawn: boolean
   copy: Pick<
     rows.CopyCommit,
     'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'
@@ -162,8 +189,10 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
   if (!plan.existing && asset.tags.length > 0) context.atCommit(insertTags(db, tenantId, assetId, asset.tags))
   if (plan.keepVersions !== null && n > plan.keepVersions)
     context.atCommit(rows.insertStep(db, tenantId, assetId, n, 'prune'))
-  const next = nextStep(facts.scan.status, checked.isRead)
-  if (next !== undefined) context.atCommit(rows.insertStep(db, tenantId, assetId, n, next))
+  const isDrawn = checked.isDrawn && plan.rules.variants.length > 0
+  const steps = nextSteps(facts.scan.status, { ...checked, isDrawn })
+  for (const step of steps) context.atCommit(rows.insertStep(db, tenantId, assetId, n, step))
+  if (steps.length > 0) asset.pipeline = 'processing'
   // A new version's asset has been read before: its counters come with it.
   return plan.existing && input.assetId
     ? showAsset(context, await getAsset(context, input.assetId))
@@ -171,10 +200,10 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
 }
 
 /** Where the pipeline begins, after a scanner's first look. */
-function nextStep(scan: ScanFacts['status'], isRead: boolean): 'scan' | 'quarantine' | 'extract' | undefined {
-  if (scan === 'pending') return 'scan'
-  if (scan === 'infected') return 'quarantine'
-  return isRead ? 'extract' : undefined
+function nextSteps(scan: ScanFacts['status'], { isRead, isDrawn }: Pick<Checked, 'isRead' | 'isDrawn'>): string[] {
+  if (scan === 'pending') return ['scan']
+  if (scan === 'infected') return ['quarantine']
+  return [...(isRead ? ['extract'] : []), ...(isDrawn ? ['variants'] : [])]
 }
 
 /** What the row of the asset's current version says; an upload that began earlier than another does not overtake it. */
@@ -199,6 +228,7 @@ function grown(context: Context, plan: Plan, checked: Checked, n: number): Asset
     name: plan.name,
     last_n: Math.max(existing.last_n, n),
     updated_at: context.now,
+    pipeline: null,
     downloads: null,
     last_at: null,
   }
@@ -241,6 +271,7 @@ function fresh(context: Context, input: Fields, plan: Plan, checked: Checked): A
     tags: unique(input.tags ?? []),
     created_at: context.now,
     updated_at: context.now,
+    pipeline: null,
     downloads: null,
     last_at: null,
   } as AssetRow

@@ -78,7 +78,7 @@ async function settle(db: Db, tenantId: string, copy: DueCopy): Promise<'gone' |
     .execute()
   if (copy.sha256) {
     await sql`delete from object o where tenant_id = ${tenantId} and sha256 = ${copy.sha256}
-      and not exists (select from version v where v.tenant_id = o.tenant_id and v.sha256 = o.sha256)
+      and not exists (select from pointer p where p.tenant_id = o.tenant_id and p.sha256 = o.sha256)
       and not exists (select from copy c where c.tenant_id = o.tenant_id and c.sha256 = o.sha256)`.execute(db)
   }
   return 'gone'

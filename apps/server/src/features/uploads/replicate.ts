@@ -12,7 +12,7 @@ import { ownerName } from './plan.ts'
 import type { Uploads } from './room.ts'
 import { besideBytes, makeTarget, type Place, placeOf, type Target } from './target.ts'
 import { beatUpload, putThrough } from './transfer.ts'
-import type { Owner } from './uploads.rules.ts'
+import { type Owner, RECORDING, recordedAtOf } from './uploads.rules.ts'
 import { insertCopy } from './uploads.sql.ts'
 
 const RETRY_SECONDS = 60
@@ -28,6 +28,8 @@ interface Wanted extends StoredCopy {
   slug: string
   asset_id: string
   asset_type: string
+  call_id: string | null
+  metadata: unknown
   owner_id: string | null
   owner_kind: string | null
   n: number
@@ -86,7 +88,8 @@ async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wa
   if (claimed.numAffectedRows !== 1n) return undefined
   const { rows } = await sql<Wanted>`
     select c.id, c.sha256, c.scope, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, c.away, c.quarantined, c.wanted_in, o.second_store_id, o.slug,
-      v.size_bytes, v.media_type, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.owner_id, a.owner_kind,
+      v.size_bytes, v.media_type, v.asset_id, v.n, v.name, v.created_at, a.asset_type, a.call_id, a.metadata,
+      a.owner_id, a.owner_kind,
       c.asset_id is null and exists (select from copy t where t.tenant_id = c.tenant_id and t.sha256 = c.sha256
         and t.scope = c.scope and t.state = 'live' and t.store_id = c.wanted_in and t.asset_id is null
         and t.quarantined = c.quarantined and t.id <> c.id) as is_there
@@ -101,6 +104,8 @@ async function claimWanted(db: Db, tenantId: string, copyId: string): Promise<Wa
 }
 
 async function intendReplica(uploads: Uploads, db: Db, tenantId: string, wanted: Wanted): Promise<Target> {
+  const recordedAt =
+    wanted.asset_type === RECORDING ? recordedAtOf(wanted.metadata as Record<string, unknown>) : undefined
   const facts: KeyFacts = {
     organizationSlug: wanted.slug,
     assetType: wanted.asset_type,
@@ -110,7 +115,9 @@ async function intendReplica(uploads: Uploads, db: Db, tenantId: string, wanted:
     n: wanted.n,
     name: wanted.name,
     extension: extensionOf(wanted.name),
-    createdAt: wanted.created_at,
+    // A recording whose call nobody knows any more still needs a place.
+    callId: wanted.call_id ?? toId('asset', wanted.asset_id),
+    createdAt: recordedAt ?? wanted.created_at,
   }
   const place = wanted.quarantined
     ? outOfReach(wanted, facts.copyId)

@@ -54,6 +54,8 @@ export interface Inspector {
   ): Promise<{ mediaType: string; encoding?: string }>
   /** Whether somebody reads what files of this type say. */
   reads(mediaType: string): boolean
+  /** Whether such files are drawn as soon as they arrive, where their asset type asks for pictures. */
+  draws(mediaType: string): boolean
   /** @throws Problem `upload.archiveRefused` | `upload.imageRefused` */
   checkBounds(
     mediaType: string,
@@ -111,6 +113,8 @@ export interface Uploads {
   options: UploadsOptions
 }
 
+export { openBody, steady } from './body.ts'
+export { type Derived, type KeptDerived, keepDerived } from './derived.ts'
 export { openCopy, type StoredCopy } from './open-copy.ts'
 export { createPlacements, DATABASE_STORE, isStaged, type Placements } from './placing.ts'
 export { receiveUpload } from './receive.ts'

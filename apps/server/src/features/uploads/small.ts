@@ -40,11 +40,12 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
       const placementId = await uploads.placements.idOf(context.db, context.tenantId, destination)
       const scope = scopeOf(destination.layout, plan.owner.id)
       const copyId = newUuid()
-      const sealed = await seal(uploads, context, scope, copyId, bytes)
+      const sealed = await sealSmall(uploads, context, scope, copyId, bytes)
       return commitVersion(context, input, plan, {
         facts,
         mediaType,
         isRead: uploads.inspector.reads(mediaType),
+        isDrawn: uploads.inspector.draws(mediaType),
         scope,
         perVersion: false,
         assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),
@@ -88,9 +89,16 @@ async function scanBuffer({ scanning }: Uploads, bytes: Buffer): Promise<ScanFac
   return tap.verdict()
 }
 
-async function seal(uploads: Uploads, context: Context, scope: string, copyId: string, bytes: Buffer) {
+/** The bytes of a small object as they are to lie in the database. */
+export async function sealSmall(
+  uploads: Uploads,
+  { db, tenantId }: Pick<Context, 'db' | 'tenantId'>,
+  scope: string,
+  copyId: string,
+  bytes: Buffer,
+) {
   if (!uploads.options.encryptSmall) return { bytes, envelope: null, encrypted: false }
-  const wrapper = await uploads.scopeKeys.wrapperOf(context.db, context.tenantId, scope)
+  const wrapper = await uploads.scopeKeys.wrapperOf(db, tenantId, scope)
   const { sealed, envelope } = await sealBuffer(bytes, wrapper, copyId)
   return { bytes: sealed, envelope, encrypted: true }
 }

@@ -24,6 +24,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'server.stopping',
   'request.stalled',
   'upload.lost',
+  'recording.busy',
 ])
 /** Whether bytes that were refused so may be taken later as they are. */
 export function isPassing(code: string): boolean {

@@ -13,7 +13,8 @@ import {
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { findAsset, reserve, showAsset } from '../assets/room.ts'
-import { CONTENT, prefixFor, STAGING, scopeOf } from './placing.ts'
+import { requireFreeKey } from './exact-key.ts'
+import { CONTENT, keyFor, prefixFor, STAGING, scopeOf } from './placing.ts'
 import { keyFactsOf, planUpload, termsAhead } from './plan.ts'
 import type { Fields, Uploads } from './room.ts'
 import { partCountOf, partSize, partSizeBytes, type Strategy, strategyFor } from './staged.rules.ts'
@@ -145,7 +146,10 @@ export async function beginStaged(
   const uploadId = newUuid()
   const scope = scopeOf(uploads.options.layout, plan.owner.id)
   const facts = keyFactsOf(context, plan, uploadId, 1)
-  const within = prefixFor(uploads.options.layout, facts)
+  const { layout } = uploads.options
+  const within = prefixFor(layout, facts)
+  const key = keyFor(layout, facts)
+  if (!plan.existing) await requireFreeKey(db, tenantId, layout, facts, { storeId: plan.storeId, key })
   const prefix = `${STAGING}${within}${toId('upload', uploadId)}/`
   const expiresAt = new Date(context.now.getTime() + expiresInSeconds * 1000)
   const direct = goesStraight(uploads, plan.storeId, strategy)

@@ -10,6 +10,7 @@ import {
 } from '../../providers/stores/port.ts'
 import { type Opened, sourceOf, type Tally, tallied } from './body.ts'
 import { replayable } from './body-replay.ts'
+import { orBusy } from './exact-key.ts'
 import type { KeyFacts } from './placing.ts'
 import type { ScanTap, UploadRequest, Uploads } from './room.ts'
 import { besideBytes, copyOptions, fallbackOf, makeTarget, placeOf, storeOf, type Target } from './target.ts'
@@ -75,7 +76,7 @@ async function intendInstead(uploads: Uploads, transfer: Transfer, storeId: stri
     const place = placeOf(uploads.options.layout, storeId, scope, facts, true)
     const target = await makeTarget(uploads, db, tenantId, place)
     const until = new Date(Date.now() + uploads.options.leaseSeconds * 1000)
-    await rows.insertCopy(db, target, until)
+    await orBusy(facts, rows.insertCopy(db, target, until))
     await rows.turnReservation(db, tenantId, transfer.uploadId, target.copyId)
     return target
   })

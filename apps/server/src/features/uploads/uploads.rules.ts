@@ -7,6 +7,22 @@ import type { AssetTypeRules } from '../tenants/room.ts'
 /** An archive's true kind may only show at its end. */
 export const ZIP = 'application/zip'
 
+/** The asset type of what was recorded of a call. */
+export const RECORDING = 'recording'
+
+const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/
+
+/** When something was recorded, where its metadata says so by ISO 8601: a date (UTC), or a moment with its zone. */
+export function recordedAtOf(metadata: Record<string, unknown> | undefined): Date | undefined {
+  const said = metadata?.['recordedAt']
+  if (typeof said !== 'string' || !DATE.test(said)) return undefined
+  const day = new Date(said.slice(0, 10))
+  // A day that no calendar has would become one of the next month.
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== said.slice(0, 10)) return undefined
+  const moment = new Date(said)
+  return Number.isNaN(moment.getTime()) ? undefined : moment
+}
+
 /** What a scanner says of a content, and what it knew then. */
 export interface ScanFacts {
   status: 'pending' | 'clean' | 'infected' | 'not_scanned'

@@ -60,6 +60,14 @@ export function insertCopy(db: Db, intent: CopyIntent, until: Date): Promise<unk
   )
 }
 
+/** Who has a key in a store, and when the reaper may free it. */
+export async function findHolder(db: Db, tenantId: string, storeId: string, key: string) {
+  const { rows } = await sql<{ state: string; freeInSeconds: number }>`
+    select state, coalesce(extract(epoch from due_at - now()), 0)::float8 as "freeInSeconds" from copy
+    where tenant_id = ${tenantId} and store_id = ${storeId} and key = ${key} and state <> 'gone'`.execute(db)
+  return rows[0]
+}
+
 export interface Reservation {
   tenantId: string
   uploadId: string

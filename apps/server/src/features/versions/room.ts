@@ -56,7 +56,8 @@ export function versionHandlers(options: { releaseDelaySeconds: number }) {
       const n = asset.last_n + 1
       await rows.repeatVersion(context.db, from, n, context)
       await rows.shareCopies(context.db, from)
-      await recordUsage(context.db, context.tenantId, { bytes: from.size_bytes, files: 0, storedBytes: 0 })
+      const bytes = from.size_bytes + (await rows.repeatVariants(context.db, from, n))
+      await recordUsage(context.db, context.tenantId, { bytes, files: 0, storedBytes: 0 })
       const { media_type, size_bytes, sha256, name } = from
       await updateAsset(
         context.db,

@@ -58,6 +58,21 @@ export async function repeatVersion(
     .execute()
 }
 
+/** The repeated version has every variant of the one before. Answers what of them counts towards the quota. */
+export async function repeatVariants(db: Db, from: VersionRow, n: number): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`
+    with repeated as (
+      insert into variant (tenant_id, asset_id, n, name, suffix, state, attached, reason, recipe, sha256, scope, size_bytes,
+        media_type, width, height)
+      select tenant_id, asset_id, ${n}, name, suffix, state, attached, reason, recipe, sha256, scope, size_bytes, media_type,
+        width, height
+      from variant
+      where tenant_id = ${from.tenant_id} and asset_id = ${from.asset_id} and n = ${from.n} and state <> 'wanted'
+      returning attached, size_bytes)
+    select coalesce(sum(size_bytes), 0)::bigint as bytes from repeated where attached`.execute(db)
+  return rows[0]?.bytes ?? 0
+}
+
 /** A copy that belonged to the repeated version alone now serves two, so it belongs to neither alone. */
 export async function shareCopies(db: Db, from: VersionRow): Promise<void> {
   await db

@@ -235,6 +235,7 @@ export interface ObjectTable {
   scan_reason: string | null
   finding: string | null
   signatures: string | null
+  derived: Generated<boolean>
   created_at: Generated<Date>
 }
 
@@ -244,6 +245,7 @@ export interface OrganizationTable {
   name: string
   default_visibility: Generated<number>
   readable_unscanned: Generated<string[]>
+  image_sizes: Generated<unknown>
   max_size_bytes: number | null
   quota_bytes: number | null
   quota_files: number | null
@@ -424,6 +426,25 @@ export interface UsageTotalTable {
   stored_bytes: Generated<number>
 }
 
+export interface VariantTable {
+  tenant_id: string
+  asset_id: string
+  n: number
+  name: string
+  suffix: Generated<string>
+  state: string
+  attached: Generated<boolean>
+  reason: string | null
+  recipe: string | null
+  sha256: Buffer | null
+  scope: string | null
+  size_bytes: number | null
+  media_type: string | null
+  width: number | null
+  height: number | null
+  created_at: Generated<Date>
+}
+
 export interface VersionTable {
   tenant_id: string
   asset_id: string
@@ -537,6 +558,7 @@ export interface Database {
   upload: UploadTable
   usage_delta: UsageDeltaTable
   usage_total: UsageTotalTable
+  variant: VariantTable
   version: VersionTable
   version_facts: VersionFactsTable
   version_finding: VersionFindingTable
