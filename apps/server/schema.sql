@@ -505,7 +505,7 @@ CREATE TABLE stowage.version_facts (
   facts jsonb NOT NULL,
   attachments jsonb DEFAULT '[]'::jsonb NOT NULL,
   text_chars bigint NOT NULL,
-  category jsonb NOT NULL,
+  category jsonb,
   cut_short text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );

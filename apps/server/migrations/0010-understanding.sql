@@ -10,8 +10,9 @@ create table stowage.version_facts (
   -- Files inside the file, which were not opened.
   attachments jsonb not null default '[]',
   text_chars bigint not null,
-  -- What kind of document it is by its name, type and text: the category, how sure that is, and why.
-  category jsonb not null,
+  -- What kind of document it is by its name, type and text: the category, how sure that is, and why. Null until it was
+  -- classified.
+  category jsonb,
   -- Why not everything was read.
   cut_short text,
   created_at timestamptz(3) not null default now(),

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import {
+  classifyStep,
   extractStep,
   type Inspection,
   quarantineStep,
@@ -99,6 +100,7 @@ export function createInspection(
       variants: variantsStep(variants),
       extract: transcriber ? thenTranscribe(extract) : extract,
       transcribe: transcribeStep(uploads, { sandbox, transcriber }),
+      classify: classifyStep(platform),
       prune: ({ tenant_id: tenantId, asset_id: assetId }, _signal, end) =>
         end({ state: 'done', apply: (db) => pruneByRule(db, tenantId, assetId, releaseDelaySeconds) }),
     },

@@ -24,7 +24,7 @@ const USAGE = `stowage-server COMMAND
   serve          serve the API (the default)
   fsck           check that every version has its bytes and no byte is stray; --quick skips reading them
   work           do the pipeline's and all other background work, without serving; for more machines on one database
-  reprocess      have a step of the pipeline done again: reprocess scan|extract|transcribe|variants
+  reprocess      have a step of the pipeline done again: reprocess scan|extract|transcribe|classify|variants
                  [--organization SLUG] [--media-type TYPE] [--current]; prints how far it is
   jobs           run every scheduled job now, until none finds anything to do, and print what each has done
   audit-verify   check every organization's audit chain, also against the heads in the data folder or in FILE

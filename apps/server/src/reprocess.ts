@@ -8,7 +8,7 @@ import { inEveryTenant } from './every-tenant.ts'
 import { askSteps, countSteps } from './features/inspection/room.ts'
 import type { Foundation } from './foundation.ts'
 
-const REPEATABLE = ['scan', 'extract', 'transcribe', 'variants']
+const REPEATABLE = ['scan', 'extract', 'transcribe', 'classify', 'variants']
 const LOOK_AGAIN_MS = 1000
 
 /**

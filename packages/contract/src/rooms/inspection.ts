@@ -4,7 +4,7 @@ import { id } from '../ids.ts'
 import { operation } from '../operation.ts'
 import { assetId, ofAsset, versionNumber } from './assets.ts'
 
-const stepName = z.enum(['scan', 'quarantine', 'extract', 'variants', 'transcribe', 'prune'])
+const stepName = z.enum(['scan', 'quarantine', 'extract', 'variants', 'transcribe', 'classify', 'prune'])
 
 const step = z.object({
   name: stepName,

@@ -41,7 +41,7 @@ export function extractStep(uploads: Uploads, extraction: Extraction): StepWork 
       const desk = { sandbox, folder, signal, child: extraction.child }
       const source = await fetchSource(uploads, claim, found, desk)
       const { texts, cutShort } = await readAll(desk, source, { reader, converter, recognise })
-      const about = { found, extractor: reader.id, version: reader.version, cutShort }
+      const about = { extractor: reader.id, version: reader.version, cutShort }
       const pieces = () => inPageOrder(readSpool(join(folder, SPOOL)), texts)
       return end({ state: 'done', reason: cutShort, apply: (db) => writeDown(db, claim, pieces(), about) })
     })

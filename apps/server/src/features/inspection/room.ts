@@ -25,6 +25,7 @@ export async function askRescan({ platform }: Inspection, version: VersionId): P
   return true
 }
 
+export { classifyStep } from './classify-step.ts'
 export { convert } from './conversion.ts'
 export { extractStep, fetchSource } from './extract-step.ts'
 export { type Converter, type Desk, stoppedBy } from './extraction.ts'

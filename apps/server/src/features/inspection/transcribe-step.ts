@@ -59,7 +59,7 @@ export function transcribeStep(uploads: Uploads, { sandbox: getSandbox, transcri
       const listened = await listen(transcriber, toolsOf(sandbox), path, known, signal)
       if ('state' in listened) return end(listened)
       const { cutShort = null } = listened
-      const apply = (db: Db) => writeTranscript(db, claim, known.found, listened, transcriber.engine)
+      const apply = (db: Db) => writeTranscript(db, claim, listened, transcriber.engine)
       return end({ state: 'done', reason: cutShort, apply })
     })
   }
@@ -140,16 +140,9 @@ function toolError(error: SandboxError, signal: AbortSignal): unknown {
   return new ToolError(isFailure ? 'failed' : 'limits', message, { cause: error })
 }
 
-async function writeTranscript(
-  db: Db,
-  claim: Claim,
-  found: Inspected,
-  transcript: Transcript,
-  engine: string,
-): Promise<void> {
+async function writeTranscript(db: Db, claim: Claim, transcript: Transcript, engine: string): Promise<void> {
   const known = await findFacts(db, claim)
   await writeDown(db, claim, piecesOf(known, transcript, engine), {
-    found,
     extractor: known?.extractor ?? 'transcript',
     version: known?.extractor_version ?? 1,
     cutShort: transcript.cutShort ?? known?.cut_short ?? null,

@@ -220,7 +220,7 @@ describe('a recording', () => {
       headers: { 'content-type': 'text/plain' },
     })
     await runEverything(service)
-    expect(Object.keys(await stepsOf(json.id))).toEqual(['extract'])
+    expect(Object.keys(await stepsOf(json.id))).toEqual(['extract', 'classify'])
     await again(json.id)
     expect((await stepsOf(json.id)).transcribe).toMatchObject({
       state: 'skipped',
@@ -239,7 +239,7 @@ describe('a recording, where nobody is set up to listen', () => {
 
   test('is measured, and not listened to', async () => {
     const id = await record(newSound(1000))
-    expect(Object.keys(await stepsOf(id))).toEqual(['extract'])
+    expect(Object.keys(await stepsOf(id))).toEqual(['extract', 'classify'])
     await again(id)
     expect((await stepsOf(id)).transcribe).toMatchObject({ state: 'skipped', reason: /no engine/ })
   })

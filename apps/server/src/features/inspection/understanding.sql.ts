@@ -33,12 +33,11 @@ export async function forgetUnderstanding(db: Db, of: Of): Promise<void> {
 export type NewFacts = Pick<FactsRow, 'extractor' | 'extractor_version' | 'text_chars' | 'cut_short'> & {
   facts: object
   attachments: readonly object[]
-  category: object
 }
 
 export async function insertFacts(db: Db, of: Of, row: NewFacts): Promise<void> {
-  const { facts, attachments, category, ...columns } = row
-  const json = { facts, attachments, category }
+  const { facts, attachments, ...columns } = row
+  const json = { facts, attachments }
   const texts = Object.fromEntries(Object.entries(json).map(([name, value]) => [name, JSON.stringify(value)]))
   await db
     .insertInto('version_facts')
@@ -79,11 +78,24 @@ export async function insertRows(
 export type FindingRow = Selectable<VersionFindingTable>
 export type NewFinding = Omit<FindingRow, keyof Of>
 
-export async function insertFindings(db: Db, of: Of, findings: readonly NewFinding[]): Promise<void> {
+/** False when the version was read again since: the category is not of what is there now. */
+export async function setCategory(db: Db, of: Of, { created_at }: FactsRow, category: object): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('version_facts')
+    .set({ category: JSON.stringify(category) })
+    .where(isOf(of))
+    .where('created_at', '=', created_at)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+export async function replaceFindings(db: Db, of: Of, findings: readonly NewFinding[]): Promise<void> {
+  await db.deleteFrom('version_finding').where(isOf(of)).execute()
   if (findings.length === 0) return
+  const { tenant_id, asset_id, n } = of
   await db
     .insertInto('version_finding')
-    .values(findings.map((finding) => ({ ...of, ...finding })))
+    .values(findings.map((finding) => ({ tenant_id, asset_id, n, ...finding })))
     .execute()
 }
 

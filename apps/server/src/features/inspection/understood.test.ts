@@ -30,7 +30,12 @@ describe('what a file says', () => {
     expect(text).toMatchObject({ state: 'ready', cutShort: null, nextCursor: null })
     expect(text.items.map((part: { text: string }) => part.text).join('')).toContain('你好，世界 🎉')
     expect((await read(id, 'metadata')).extracted.title).toBe('Αναφορά')
-    expect(await read(id, 'steps')).toMatchObject({ items: [{ name: 'extract', state: 'done' }] })
+    expect(await read(id, 'steps')).toMatchObject({
+      items: [
+        { name: 'extract', state: 'done' },
+        { name: 'classify', state: 'done' },
+      ],
+    })
   })
 
   test('is read part by part where it is long', async () => {

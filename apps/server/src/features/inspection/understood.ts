@@ -61,14 +61,14 @@ export const understoodHandlers = {
     const of = await read(context, assetId, version)
     const found = await rows.findFindings(context.db, of)
     const facts = await rows.findFacts(context.db, of)
-    return { items: found.map(shownFinding), ...(await textProgressOf(context, of, facts)) }
+    return { items: found.map(shownFinding), ...(await findingsProgressOf(context, of, facts)) }
   },
 } satisfies { [Name in `assets.${'text' | 'rows' | 'metadata' | 'findings'}`]: Handler<Name> }
 
 /** A person's word wins. */
 function categoryShown(said: string | null, facts: rows.FactsRow | undefined): Output<'assets.metadata'>['category'] {
   if (said !== null) return { name: said, confidence: 1, by: 'person', why: [] }
-  if (!facts) return null
+  if (!facts?.category) return null
   const { category: name, confidence, why } = facts.category as unknown as Judgement
   return { name, confidence, by: 'content', why }
 }
@@ -106,6 +106,16 @@ async function progressOf({ db }: Context, of: VersionId, facts: rows.FactsRow |
 async function textProgressOf(context: Context, of: VersionId, facts: rows.FactsRow | undefined): Promise<Progress> {
   const step = (await findSteps(context.db, of)).find(({ name }) => name === 'transcribe')
   return !step || step.state === 'done' ? progressOf(context, of, facts) : progressBy(step)
+}
+
+/** The same of what was found in its text. */
+async function findingsProgressOf(
+  context: Context,
+  of: VersionId,
+  facts: rows.FactsRow | undefined,
+): Promise<Progress> {
+  const step = (await findSteps(context.db, of)).find(({ name }) => name === 'classify')
+  return !step || step.state === 'done' ? textProgressOf(context, of, facts) : progressBy(step)
 }
 
 function progressBy({ state, reason }: StepRow): Progress {

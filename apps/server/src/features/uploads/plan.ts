@@ -191,7 +191,9 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
     context.atCommit(rows.insertStep(db, tenantId, assetId, n, 'prune'))
   const isDrawn = checked.isDrawn && plan.rules.variants.length > 0
   const steps = nextSteps(facts.scan.status, { ...checked, isDrawn })
-  for (const step of steps) context.atCommit(rows.insertStep(db, tenantId, assetId, n, step))
+  // Somebody is on the line.
+  const priority = plan.callId === undefined ? 1 : 0
+  for (const step of steps) context.atCommit(rows.insertStep(db, tenantId, assetId, n, step, priority))
   if (steps.length > 0) asset.pipeline = 'processing'
   // A new version's asset has been read before: its counters come with it.
   return plan.existing && input.assetId

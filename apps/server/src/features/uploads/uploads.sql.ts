@@ -292,8 +292,8 @@ export function deleteUpload(db: Db, tenantId: string, uploadId: string) {
 }
 
 /** Asks the pipeline for a step; asking twice is asking once. */
-export function insertStep(db: Db, tenantId: string, assetId: string, n: number, name: string) {
-  const row = { tenant_id: tenantId, asset_id: assetId, n, name, state: 'waiting' }
+export function insertStep(db: Db, tenantId: string, assetId: string, n: number, name: string, priority = 1) {
+  const row = { tenant_id: tenantId, asset_id: assetId, n, name, state: 'waiting', priority }
   return send(
     db,
     db
