@@ -74,7 +74,7 @@ export function variantsStep(variants: Variants): StepWork {
       const desk = { sandbox, folder, signal, child: variants.child }
       const kept = new Map<Order, KeptDerived>()
       const reason = await drawAll(variants, desk, { claim, found, way, orders: asked.orders, kept })
-      return end(drawn(variants, claim, asked, kept, reason))
+      return end(drawn(variants, claim, found, asked, kept, reason))
     })
   }
 }
@@ -201,6 +201,7 @@ async function keep(
 function drawn(
   variants: Variants,
   claim: Claim,
+  found: Inspected,
   { orders, impossible }: Asked,
   kept: ReadonlyMap<Order, KeptDerived>,
   reason: string | undefined,
@@ -214,7 +215,8 @@ function drawn(
         if (made) await putVariant(db, claim, order.id, made, variants.options.releaseDelaySeconds)
         else await rows.failVariant(db, claim, order.id, reason ?? `it has no page ${order.wanted.page}`)
       }
-      for (const id of impossible) await rows.failVariant(db, claim, id, `there is no such variant of ${claim.name}`)
+      for (const id of impossible)
+        await rows.failVariant(db, claim, id, `there is no such variant of ${found.media_type}`)
       await askForTheRest(db, claim)
     },
   }

@@ -297,6 +297,23 @@ describe('a file that a caller derives', () => {
   })
 })
 
+test('variants do not stand in the way of files that a new scanner has not seen', async () => {
+  const fresh = await startTestService()
+  try {
+    const headers = { 'content-type': 'text/plain' }
+    const made = await fresh.call('/v1/assets?name=source.txt', { body: Buffer.from('the only source'), headers })
+    for (const suffix of ['a', 'b', 'c', 'd', 'e']) {
+      const path = `/v1/assets/${made.json.id}/variants/note?suffix=${suffix}`
+      await fresh.call(path, { method: 'PUT', body: Buffer.from(`note ${suffix}`), headers })
+    }
+    await askOwner(fresh, `update stowage.object set signatures = 'ClamAV 1' where not derived`)
+    const stale = await askOwner<{ asset_id: string }>(fresh, `select asset_id from api.stale_verdicts('ClamAV 2', 1)`)
+    expect(stale).toEqual([{ asset_id: toUuid(made.json.id) }])
+  } finally {
+    await fresh.stop()
+  }
+})
+
 test('bytes that a variant needs are not released with a file that has the same', async () => {
   const bytes = Buffer.from('needed by a variant as well')
   const file = await upload(bytes, 'name=file.txt')
