@@ -11,6 +11,7 @@ import { readXmp } from './xmp.ts'
 
 const maxPixels = 100_000_000
 const maxSvgBytes = 10 * 1024 ** 2
+const maxTiffBytes = 64 * 1024 ** 2
 const headBytes = 256 * 1024
 
 type More = NonNullable<Facts['more']>
@@ -48,7 +49,9 @@ async function readMetadata(source: Source) {
   try {
     const metadata = await sharp(input, { limitInputPixels: maxPixels }).metadata()
     checkPixels(metadata.width, metadata.height)
-    return metadata
+    // What is a block of its own in other images is the file itself in TIFF (Exif 2.32, 4.5.2).
+    const isOwnExif = metadata.format === 'tiff' && source.sizeBytes <= maxTiffBytes
+    return isOwnExif ? { ...metadata, exif: await readFile(source.path) } : metadata
   } catch (error) {
     throw toImageError(error)
   }

@@ -132,6 +132,7 @@ export const READS = {
     'audio/aiff',
     'audio/x-aiff',
     'audio/x-ms-wma',
+    'audio/x-ms-asf',
     'audio/webm',
     'audio/ape',
     'audio/wavpack',

@@ -134,7 +134,8 @@ function describeTracks(tracks: readonly Track[]): Facts {
   const turned = Number(picture?.Rotation) % 180 === 90
   const [width, height] = turned ? [picture?.Height, picture?.Width] : [picture?.Width, picture?.Height]
   return {
-    title: general?.Title,
+    title: repair(general?.Title),
+    author: repair(general?.Performer),
     producer: general?.Encoded_Application,
     createdAt: readEncodedDate(general?.Encoded_Date),
     durationMs: toMs(general?.Duration ?? picture?.Duration ?? sound?.Duration),

@@ -11,6 +11,8 @@ const maxFileBytes = 256 * 1024 ** 2
 const maxListedPages = 500
 const maxFactBytes = 64 * 1024
 const readBytes = 4 * 1024 ** 2
+/** fpdf_text.h, FPDFText_GetCharBox: four numbers of eight bytes. */
+const boxBytes = 32
 
 /** fpdfview.h, FPDF_GetLastError. */
 const passwordError = 4
@@ -19,6 +21,9 @@ const securityError = 5
 type Pdfium = Awaited<ReturnType<typeof PDFiumModule>> & {
   /** fpdf_doc.h: answers the length in bytes of the UTF-16LE text and its end, whatever the buffer holds. */
   _FPDF_GetMetaText(document: number, tag: number, buffer: number, bytes: number): number
+  /** fpdf_text.h. */
+  _FPDFText_GetCharIndexFromTextIndex(page: number, index: number): number
+  _FPDFText_GetCharBox(page: number, index: number, left: number, right: number, bottom: number, top: number): number
 }
 
 /**
@@ -133,7 +138,7 @@ function readText(pdfium: Pdfium, text: number, maxChars: number) {
   const buffer = allocate(pdfium, 4 * (chars + 1))
   try {
     const units = pdfium._FPDFText_GetText(text, 0, chars, buffer)
-    return units <= 1 ? '' : cleanPageText(decodeUtf16(pdfium, buffer, 2 * (units - 1)))
+    return units <= 1 ? '' : cleanPageText(turnLigatures(pdfium, text, decodeUtf16(pdfium, buffer, 2 * (units - 1))))
   } finally {
     pdfium.wasmExports.free(buffer)
   }
@@ -141,6 +146,29 @@ function readText(pdfium: Pdfium, text: number, maxChars: number) {
 
 function decodeUtf16(pdfium: Pdfium, address: number, bytes: number) {
   return Buffer.from(pdfium.HEAPU8.subarray(address, address + bytes)).toString('utf16le')
+}
+
+/**
+ * PDFium turns lines from right to left round letter by letter, those within a ligature as well. A lam and an alef that
+ * were drawn as one share one box, and change places.
+ */
+function turnLigatures(pdfium: Pdfium, page: number, text: string) {
+  if (!/[آأإا]ل/.test(text)) return text
+  const signs = [...text]
+  const box = allocate(pdfium, boxBytes)
+  for (let at = 1; at < signs.length; at += 1) {
+    if (signs[at] !== 'ل' || !/[آأإا]/.test(signs[at - 1]!)) continue
+    const [first, second] = [at - 1, at].map((index) => readBox(pdfium, page, index, box))
+    if (first?.equals(second!)) [signs[at - 1], signs[at]] = [signs[at]!, signs[at - 1]!]
+  }
+  pdfium.wasmExports.free(box)
+  return signs.join('')
+}
+
+function readBox(pdfium: Pdfium, page: number, index: number, box: number) {
+  const place = pdfium._FPDFText_GetCharIndexFromTextIndex(page, index)
+  pdfium._FPDFText_GetCharBox(page, place, box, box + 8, box + 16, box + 24)
+  return Buffer.from(pdfium.HEAPU8.subarray(box, box + boxBytes))
 }
 
 /** PDFium puts U+0002 or U+FFFE where a hyphen parts a word at the end of a line. */

@@ -171,7 +171,8 @@ export class RtfReader implements RtfListener {
     else if (name === 'fonttbl') group.use = 'fonts'
     else if (name === 'info') group.use = 'info'
     else if (FACT_GROUPS.has(name) && (group.use === 'info' || name === 'generator')) {
-      Object.assign(group, { use: 'fact', fact: name })
+      // Where one is stated twice, as LibreOffice does of authors, the first counts.
+      Object.assign(group, this.facts.texts.has(name) ? { use: 'skipped' } : { use: 'fact', fact: name })
     } else if (DATE_GROUPS.has(name) && group.use === 'info') Object.assign(group, { use: 'date', fact: name })
     else if (label !== undefined) this.#startAside(label)
     else return false

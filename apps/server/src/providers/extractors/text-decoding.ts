@@ -99,7 +99,13 @@ export function guessEncoding(sample: Buffer): string {
   if (mark) return mark
   if (isCutUtf8(sample)) return 'utf-8'
   const found = detect(tellingWords(sample))
+  if (found === 'ISO-8859-7' && beginsGreekWords(sample)) return 'windows-1253'
   return found === null || found === 'ASCII' || /^utf-8$|^iso-8859-1$/i.test(found) ? FALLBACK : found
+}
+
+/** 0xA2 before a small letter: Ά in Windows' code page, and a closing quote in ISO's, which are the same but for a few signs. */
+function beginsGreekWords(sample: Buffer): boolean {
+  return /(?:^|[\s"'(,;>|])\xa2[\xdc-\xfe]/.test(sample.toString('latin1'))
 }
 
 /** What tells languages apart: the words with letters beyond ASCII, without tags. No sign looked for here is part of a letter. */
