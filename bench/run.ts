@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureInspection } from './inspection.ts'
+import { inspectionTable } from './inspection-table.ts'
 import type { Done, Work } from './load.ts'
 import { cpuOf, movedBytes, peakBytes, percentile, resetPeak } from './measure.ts'
 import { type Action, chooseRows, KIB, LISTED_ASSETS, MIB, type Row } from './rows.ts'
@@ -12,7 +14,7 @@ import type { Server } from './servers.ts'
 import { type Setup, setups } from './setups.ts'
 import { broken, type Figures, type Result, table } from './table.ts'
 
-const USAGE = `npm run bench -- [--store s3] [--quick] [--check] [--rows name,…] [--node-option option]…
+const USAGE = `npm run bench -- [--store s3] [--inspection] [--quick] [--check] [--rows name,…] [--node-option option]…
 
 Measures this service against a bare Node server that keeps files durably, in alternating slices. Linux only.
 
@@ -23,6 +25,9 @@ Measures this service against a bare Node server that keeps files durably, in al
   --check        ends with 1 when a request fails or a floor of rate or memory is broken; s3 has no floors yet
   --rows         only rows whose names begin so: upload, download-1k, list-32; they are printed and not kept
   --node-option  for the service's process, such as --cpu-prof
+  --inspection   instead of all that: how long files take to be read and understood, at one worker and at two, and with
+                 the scanner that STOWAGE_TEST_CLAMD names. Its files are made by LibreOffice, Ghostscript, exiftool
+                 and ffmpeg, as far as they are there
 
 TMPDIR decides on which disk both keep their files and the service its database.`
 
@@ -190,12 +195,14 @@ async function main(): Promise<number> {
       help: { type: 'boolean', default: false },
       rows: { type: 'string', default: '' },
       'node-option': { type: 'string', multiple: true, default: [] },
+      inspection: { type: 'boolean', default: false },
     },
   })
   if (values.help || process.platform !== 'linux') {
     process.stdout.write(`${USAGE}\n`)
     return values.help ? 0 : 2
   }
+  if (values.inspection) return runInspection(values.quick ? 'quick' : 'full')
   const setup = setups[values.store]
   if (!setup) throw new Error(`--store is one of ${Object.keys(setups).join(', ')}`)
   const words = values.rows.split(',').filter((word) => word !== '')
@@ -203,8 +210,9 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-bench-'))
   try {
     const results = await measureAll(folder, setup, rows, values.quick, values['node-option'])
-    process.stdout.write(table(results))
-    if (words.length === 0) await keep(results, setup.resultsPrefix + (values.quick ? 'quick' : 'full'))
+    const shown = table(results)
+    process.stdout.write(shown)
+    if (words.length === 0) await keep(results, setup.resultsPrefix + (values.quick ? 'quick' : 'full'), shown)
     return values.check ? check(results) : 0
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -221,12 +229,20 @@ function check(results: readonly Result[]): number {
   return complaints.length > 0 ? 1 : 0
 }
 
-async function keep(results: readonly Result[], name: string): Promise<void> {
+async function runInspection(size: 'full' | 'quick'): Promise<number> {
+  const results = await measureInspection(size)
+  const shown = inspectionTable(results)
+  process.stdout.write(shown)
+  await keep(results, size === 'full' ? 'inspection' : 'inspection.quick', shown)
+  return results.some(({ dead }) => dead > 0) ? 1 : 0
+}
+
+async function keep(results: readonly unknown[], name: string, shown: string): Promise<void> {
   await mkdir(RESULTS, { recursive: true })
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version, platform: process.platform }
   const record = { at: new Date().toISOString(), machine, results }
   await writeFile(join(RESULTS, `${name}.json`), `${JSON.stringify(record, null, 2)}\n`)
-  await writeFile(join(RESULTS, `${name}.md`), table(results))
+  await writeFile(join(RESULTS, `${name}.md`), shown)
 }
 
 process.exitCode = await main()
