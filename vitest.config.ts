@@ -9,6 +9,8 @@ const LONG = [
   'stores/gcs.test.ts',
   'client/test/resume.test.ts',
   'durability/durable-order.test.ts',
+  'variants/variants.test.ts',
+  'scripts/demo.test.ts',
   'isolation/policies.test.ts',
   'isolation/isolation.test.ts',
   'test/races.test.ts',

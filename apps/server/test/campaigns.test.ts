@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALLOWED_GROWTH_BYTES, runBigFile } from '../../../scripts/campaigns/big-file.ts'
 import { ALLOWED_SHARE, runDedup } from '../../../scripts/campaigns/dedup.ts'
 import { runMixed } from '../../../scripts/campaigns/mixed.ts'
+import { isThorough } from './effort.ts'
 import { startTestService, type TestService } from './test-service.ts'
 
 const BIG_MIB = 64
@@ -15,7 +16,7 @@ test('a big file comes back byte for byte, in ranges too, and the memory of the 
   expect(figures.peakGrowthMib * MEBIBYTE).toBeLessThan(ALLOWED_GROWTH_BYTES)
 })
 
-describe('the service under many callers', () => {
+describe.skipIf(!isThorough)('the service under many callers', () => {
   let service: TestService
   beforeAll(async () => {
     service = await startTestService()

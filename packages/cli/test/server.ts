@@ -28,6 +28,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     STOWAGE_PORT: String(port),
     STOWAGE_DATA: data,
     STOWAGE_ADMIN_KEY: key,
+    STOWAGE_EXTRACT: 'off',
     ...settings,
   }
   const child = spawn(process.execPath, [main, 'serve'], { env, cwd: data, stdio: ['ignore', 'pipe', 'pipe'] })

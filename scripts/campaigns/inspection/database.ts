@@ -36,6 +36,8 @@ export async function openSharedDatabase(named: string | undefined): Promise<Sha
 
 async function connected(url: string, pid: number | undefined, end: () => Promise<void>): Promise<SharedDatabase> {
   const client = new pg.Client({ connectionString: url })
+  // A connection that is lost fails the next query.
+  client.on('error', () => {})
   await client.connect()
   return {
     url,

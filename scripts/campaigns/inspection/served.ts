@@ -10,6 +10,8 @@ import { type Caller, callerOf } from '../../../apps/server/test/service.ts'
 const MAIN = join(import.meta.dirname, '../../../apps/server/src/main.ts')
 const READY_WITHIN_MS = 60_000
 
+const interrupted = () => process.exit(130)
+
 /** A folder for the data of one or more processes, and another for what they keep in passing. */
 export interface Ground {
   data: string
@@ -80,7 +82,13 @@ export async function start(
     env: environmentOf(ground, more),
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // Whoever ends a campaign ends what it has started.
+  const endWithUs = () => void child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    if (!process.listeners(signal).includes(interrupted)) process.once(signal, interrupted)
   const ended = once(child, 'exit') as Promise<[number | null]>
+  void ended.then(() => process.removeListener('exit', endWithUs))
   const said = await greetingOf(child)
   const url = /Stowage serves (\S+)/.exec(said)?.[1]
   return {

@@ -35,6 +35,7 @@ beforeAll(async () => {
     STOWAGE_ADMIN_KEY: KEY,
     STOWAGE_SMALL_OBJECT_BYTES: '1024',
     STOWAGE_STALL_SECONDS: '1',
+    STOWAGE_EXTRACT: 'off',
   })
   foundation = await layFoundation(config, log, () => {})
   app = await createApp(config, foundation, log)

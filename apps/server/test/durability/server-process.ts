@@ -78,6 +78,8 @@ function environment(options: StartOptions, port: number): Record<string, string
     STOWAGE_PORT: String(port),
     STOWAGE_ADMIN_KEY: KEY,
     STOWAGE_LOG_LEVEL: 'silent',
+    // What is read of files has a campaign of its own.
+    STOWAGE_EXTRACT: 'off',
     ...options.env,
   }
 }

@@ -20,7 +20,7 @@ export function workOnSteps(worker: Jobs): () => Promise<void> {
   const running = new Map<string, { name: string; over: Promise<void> }>()
   const bell = createBell()
   const begin = (step: StepId) => {
-    const key = [step.tenant_id, step.asset_id, step.n, step.name].join(' ')
+    const key = keyOf(step)
     const over = runStep(worker.inspection, step, stopping.signal)
       .catch((error) => worker.log.error({ err: error, step }, 'a step failed; it will be tried again'))
       .then(() => {
@@ -46,9 +46,12 @@ export function workOnSteps(worker: Jobs): () => Promise<void> {
     if (places === 0) return 0
     let long = [...running.values()].filter(({ name }) => LONG.includes(name)).length
     const text = 'select * from api.due_steps($1, $2)'
-    const { rows } = await worker.sweep.query<StepId>(text, [places, long < LONG_AT_ONCE ? [] : LONG])
+    const { rows } = await worker.sweep.query<StepId>(text, [AT_ONCE, long < LONG_AT_ONCE ? [] : LONG])
     let begun = 0
     for (const step of rows) {
+      if (begun === places) break
+      // Begun a moment ago, and not claimed yet.
+      if (running.has(keyOf(step))) continue
       if (LONG.includes(step.name) && ++long > LONG_AT_ONCE) continue
       begin(step)
       begun += 1
@@ -62,4 +65,8 @@ export function workOnSteps(worker: Jobs): () => Promise<void> {
     await working
     await Promise.all([...running.values()].map(({ over }) => over))
   }
+}
+
+function keyOf({ tenant_id, asset_id, n, name }: StepId): string {
+  return [tenant_id, asset_id, n, name].join(' ')
 }

@@ -148,7 +148,7 @@ describe('pages that cannot be recognised', { timeout: 60_000 }, () => {
     const recognition = { recognizer, pages: 3 }
     const pdf = scannedPdf(['Written', await scanned()])
     const { parts, more, cutShort, steps } = await withExtraction({ recognition }, () => told(pdf, 'stopped.pdf'))
-    expect(steps).toMatchObject({ items: [{ name: 'extract', state: 'done' }] })
+    expect(steps).toMatchObject({ items: [{ name: 'extract', state: 'done' }, { name: 'classify' }] })
     expect(parts).toMatchObject([{ page: 1, text: expect.stringContaining('Written') }])
     expect(more['ocr.pagesNotRecognised']).toEqual(['2'])
     expect(cutShort).toMatch(/^page 2 was not recognised \(output: /)
@@ -168,7 +168,7 @@ describe('pages that cannot be recognised', { timeout: 60_000 }, () => {
     const { parts, more, cutShort, steps } = await withExtraction({ findProgram: () => undefined }, () =>
       told(picture, 'without.png'),
     )
-    expect(steps).toMatchObject({ items: [{ name: 'extract', state: 'done' }] })
+    expect(steps).toMatchObject({ items: [{ name: 'extract', state: 'done' }, { name: 'classify' }] })
     expect({ parts, cutShort }).toEqual({ parts: [], cutShort: null })
     expect(more).toMatchObject({
       'ocr.pagesNotRecognised': ['1'],

@@ -39,8 +39,9 @@ export function thenTranscribe(step: StepWork): StepWork {
       end({
         ...outcome,
         apply: async (db) => {
-          await outcome.apply?.(db)
+          // Before `classify`, which what is written down asks for (R11).
           await askTranscript(db, claim)
+          await outcome.apply?.(db)
         },
       }),
     )

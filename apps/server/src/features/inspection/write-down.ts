@@ -22,6 +22,8 @@ export async function writeDown(
   read: WrittenDown,
 ): Promise<void> {
   const of = { tenant_id, asset_id, n }
+  // Steps are locked before what they write, and in their order (R11): the end of `classify` does so, too.
+  await askStep(db, { ...of, name: 'classify' }, priority)
   await rows.forgetUnderstanding(db, of)
   const texts = textWriter(db, of)
   const sheets = new Map<number, Sheet>()
@@ -48,7 +50,6 @@ export async function writeDown(
     facts,
     attachments,
   })
-  await askStep(db, { ...of, name: 'classify' }, priority)
 }
 
 type Sheet = Pick<Extract<Piece, { kind: 'sheet' }>, 'name' | 'hidden'> & { columns: Columns }

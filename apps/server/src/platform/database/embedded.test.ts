@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { times } from '../../../test/effort.ts'
+import { isThorough, times } from '../../../test/effort.ts'
 import { withClient } from './client.ts'
 import type { Connection } from './connect.ts'
 import { type EmbeddedServer, startEmbedded } from './embedded.ts'
@@ -197,7 +197,7 @@ describe('startEmbedded', () => {
     expect(await ask(winner!.connection!, 'SELECT 1')).toBe(1)
   })
 
-  test('survives locks of a power cut whose number now belongs to another process', async () => {
+  test.skipIf(!isThorough)('survives locks of a power cut whose number now belongs to another process', async () => {
     seed()
     const { uid, gid } = statSync(cluster())
     const bystander = spawn('/bin/sleep', ['60'], { ...(isRoot && { uid, gid }), cwd: '/' })
@@ -215,25 +215,25 @@ describe('startEmbedded', () => {
     await start()
   })
 
-  test('refuses the data of another major version', async () => {
+  test.skipIf(!isThorough)('refuses the data of another major version', async () => {
     seed()
     writeFileSync(join(cluster(), 'PG_VERSION'), '17\n')
     await expect(start()).rejects.toThrow(/made by PostgreSQL 17, this Stowage brings PostgreSQL 18/)
   })
 
-  test('refuses a database whose password is gone', async () => {
+  test.skipIf(!isThorough)('refuses a database whose password is gone', async () => {
     seed()
     rmSync(join(directory, 'password'))
     await expect(start()).rejects.toThrow(/password is missing/)
   })
 
-  test('says what the server said when it does not start', async () => {
+  test.skipIf(!isThorough)('says what the server said when it does not start', async () => {
     seed()
     appendFileSync(join(cluster(), 'postgresql.conf'), 'nonsense = 1\n')
     await expect(start()).rejects.toThrow(/did not start: .*nonsense/s)
   })
 
-  test('makes a damaged copy of the programs anew', async () => {
+  test.skipIf(!isThorough)('makes a damaged copy of the programs anew', async () => {
     seed()
     const copy = readdirSync(directory).find((name) => name.startsWith('binaries-'))!
     truncateSync(join(directory, copy, 'bin/postgres'), 0)
@@ -258,7 +258,7 @@ describe('startEmbedded', () => {
     expect(readFileSync(join(directory, 'postgres.log'), 'utf8')).not.toContain('ann@')
   })
 
-  test('puts the socket elsewhere when the path is too long for one', async () => {
+  test.skipIf(!isThorough)('puts the socket elsewhere when the path is too long for one', async () => {
     const long = join(parent, 'a-folder-with-a-long-name'.repeat(5))
     const { connection } = await start(long)
     expect(connection.host.startsWith(parent)).toBe(false)
@@ -276,7 +276,7 @@ describe.runIf(isRoot)('startEmbedded as root', () => {
     expect(ownerOf(pid)).toBe(65_534)
   })
 
-  test('works under a folder that only root may enter', async () => {
+  test.skipIf(!isThorough)('works under a folder that only root may enter', async () => {
     seed()
     chmodSync(parent, 0o700)
     const first = await start()
@@ -291,7 +291,7 @@ describe.runIf(isRoot)('startEmbedded as root', () => {
     expect(await ask(second.connection, 'SELECT value FROM kept')).toBe(42)
   })
 
-  test('takes a private folder for the socket only when nobody else made it', async () => {
+  test.skipIf(!isThorough)('takes a private folder for the socket only when nobody else made it', async () => {
     const long = join(parent, 'a-folder-with-a-long-name'.repeat(5))
     const first = await start(long)
     await first.stop()
@@ -310,7 +310,7 @@ describe.runIf(isRoot)('startEmbedded as root', () => {
     expect(statSync(join(cluster(), 'base')).uid).toBe(65_534)
   })
 
-  test('leaves the database of an ordinary user with that user', async () => {
+  test.skipIf(!isThorough)('leaves the database of an ordinary user with that user', async () => {
     chownSync(parent, ORDINARY_UID, ORDINARY_UID)
     const ordinary = another(directory, ORDINARY_UID)
     const said = await ordinary.next()

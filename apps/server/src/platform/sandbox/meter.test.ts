@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createMeter, usageIn } from './meter.ts'
 
 test('a group is measured with all its members, and those that have ended keep what they used', async () => {
-  const script = `"${process.execPath}" -e 'const end = Date.now() + 1500; while (Date.now() < end);' & sleep 100; :`
+  const script = `"${process.execPath}" -e 'while (process.cpuUsage().user < 3e5); setTimeout(() => {}, 4000)' & sleep 100; :`
   const shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' })
   const meter = createMeter(shell.pid!)
   try {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { Storage } from '@google-cloud/storage'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { isThorough } from '../../../test/effort.ts'
 import { type GcsServer, startGcsServer } from '../../../test/gcs/server.ts'
 import { describeObjectStore } from './conformance.ts'
 import { bodyOf, failingBody } from './conformance-bench.ts'
@@ -14,11 +15,14 @@ import type { ObjectStore } from './port.ts'
 const QUANTUM = 256 * 1024
 const BUCKET = 'conformance'
 
-describeObjectStore('gcs', async () => {
-  const server = await startWithBucket()
-  const store = openGcsStore({ ...settingsOf(server), objectLock: true })
-  const limits = { presignedGet: ['cacheControl'] } as const
-  return { store, close: () => closeAll(store, server), openHandles: server.openAnswers, limits }
+// With the other servers.
+describe.skipIf(!isThorough)('with the whole of its SDK', () => {
+  describeObjectStore('gcs', async () => {
+    const server = await startWithBucket()
+    const store = openGcsStore({ ...settingsOf(server), objectLock: true })
+    const limits = { presignedGet: ['cacheControl'] } as const
+    return { store, close: () => closeAll(store, server), openHandles: server.openAnswers, limits }
+  })
 })
 
 async function startWithBucket(): Promise<GcsServer> {
