@@ -194,14 +194,18 @@ async function runningSteps({ client }: SharedDatabase): Promise<Interrupted[]> 
   return (await client.query<Interrupted>(text)).rows
 }
 
+/** What is drawn without another program's help: a conversion outlasts most workers here. */
+const DRAWN = `(media_type = 'application/pdf' or media_type like 'image/%')`
+
 /** As readers ask. */
 async function wantPictures({ client }: SharedDatabase): Promise<void> {
   await client.query(`insert into stowage.variant (tenant_id, asset_id, n, name, suffix, state)
     select tenant_id, asset_id, n, picture.name, picture.suffix, 'wanted' from stowage.version
       cross join (values ('thumbnail', ''), ('preview', '2')) as picture (name, suffix)
+    where ${DRAWN}
     on conflict do nothing`)
   await client.query(`insert into stowage.step (tenant_id, asset_id, n, name, state)
-    select tenant_id, asset_id, n, 'variants', 'waiting' from stowage.version on conflict do nothing`)
+    select tenant_id, asset_id, n, 'variants', 'waiting' from stowage.version where ${DRAWN} on conflict do nothing`)
 }
 
 /** As `reprocess` asks, of pictures that an older painter has made. */
