@@ -29,8 +29,8 @@ import { readerOf } from './readers.ts'
 
 const EXTRACT_CHILD = fileURLToPath(import.meta.resolve('./extract-child.ts'))
 const CONNECT_TIMEOUT_MS = 5000
-/** Longer than clamd itself looks at a file (MaxScanTime, two minutes by default), so that it says so first. */
-const ANSWER_TIMEOUT_MS = 180_000
+/** Longer than clamd itself looks at most files (MaxScanTime, two minutes by default), so that it says so first. */
+const ANSWER_TIMEOUT_MS = 130_000
 
 /** The scanner that the settings name, if they name one. */
 export function openScanner(config: Config, log: Logger): WatchedScanner | undefined {

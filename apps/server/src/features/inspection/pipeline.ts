@@ -7,6 +7,8 @@ import * as rows from './steps.sql.ts'
 
 const LEASE_SECONDS = 60
 const MAX_FAILURES = 8
+/** A scanner that breaks off at a file, or never ends with it, is kept from other files by every attempt. */
+const MAX_SCAN_FAILURES = 3
 /** What passes by itself is looked for every half minute or so, however long it takes. */
 const PASSING_DOUBLINGS = 5
 
@@ -82,7 +84,7 @@ async function put(inspection: Inspection, claim: rows.Claim, error: unknown, du
   const { platform, log } = inspection
   const passing = error instanceof NotNow || (error instanceof StoreError && error.retryable)
   const failures = claim.failures + (passing ? 0 : 1)
-  const dead = failures >= MAX_FAILURES
+  const dead = failures >= (claim.name === 'scan' ? MAX_SCAN_FAILURES : MAX_FAILURES)
   const reason = String((error as Error).message ?? error).slice(0, 500)
   const step = { asset: claim.asset_id, version: claim.n, step: claim.name, attempt: claim.attempts }
   log[dead ? 'error' : 'warn'](
