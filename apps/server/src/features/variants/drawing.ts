@@ -65,10 +65,10 @@ export function variantsStep(variants: Variants): StepWork {
       return end({ state: 'skipped', reason: `its scan says ${found.scan}` })
     const way = variants.wayOf(found.media_type)
     const asked = await inTenant(claim.tenant_id, (db) => findOrders(variants, db, claim, found, way))
-    const unmade = 'reason' in way ? way.reason : tooLarge(found)
     if (asked.orders.length === 0 && asked.impossible.length === 0)
       return end({ state: 'done', reason: 'nothing to do' })
-    if (unmade !== undefined || 'reason' in way) return end(refused(claim, asked, unmade as string))
+    if ('reason' in way) return end(refused(claim, asked, way.reason))
+    if (found.size_bytes > MAX_SOURCE_BYTES) return end(refused(claim, asked, 'it is too large to be drawn'))
     const sandbox = await variants.sandbox()
     return sandbox.withFolder(async (folder) => {
       const desk = { sandbox, folder, signal, child: variants.child }
@@ -77,10 +77,6 @@ export function variantsStep(variants: Variants): StepWork {
       return end(drawn(variants, claim, found, asked, kept, reason))
     })
   }
-}
-
-function tooLarge({ size_bytes }: Inspected): string | undefined {
-  return size_bytes > MAX_SOURCE_BYTES ? 'it is too large to be drawn' : undefined
 }
 
 interface Asked {
@@ -110,7 +106,7 @@ async function findOrders(variants: Variants, db: Db, claim: Claim, found: Inspe
       continue
     }
     // An exact key is free for the next one when the reaper has been.
-    if (before?.state === 'made' && variants.uploads.options.layout.keys === 'perVersion') {
+    if (before?.state === 'made' && 'painter' in way && variants.uploads.options.layout.keys === 'perVersion') {
       await removeVariant(db, claim, id, 0)
       await rows.wantVariant(db, claim, id)
     }
