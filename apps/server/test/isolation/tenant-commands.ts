@@ -331,7 +331,11 @@ const usageCommands = {
     input: (chooser) => ({ exact: chooser.pick(['true', 'false']) }),
     expect: (model, actor) => {
       const assets = ofOrganization(actor, model.assets)
-      const contents = assets.flatMap(({ versions }) => [...versions.values()])
+      const contents = assets.flatMap(({ versions, variants }) => [
+        ...versions.values(),
+        // What was attached to a version has gone with it.
+        ...[...variants].filter(([key]) => versions.has(Number.parseInt(key, 10))).map(([, text]) => text),
+      ])
       const sum = (texts: Iterable<string>) => [...texts].reduce((total, text) => total + text.length, 0)
       const wanted = {
         bytes: sum(contents),
