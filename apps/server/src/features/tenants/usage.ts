@@ -43,7 +43,8 @@ async function readTotals(db: Db): Promise<Totals> {
 
 async function countExactly(db: Db): Promise<Totals> {
   const { rows } = await sql<Totals>`select
-      (select coalesce(sum(size_bytes), 0)::bigint from version where tenant_id = (select api.tenant())) as bytes,
+      (select coalesce(sum(size_bytes), 0)::bigint from version where tenant_id = (select api.tenant()))
+        + (select coalesce(sum(size_bytes), 0)::bigint from variant where tenant_id = (select api.tenant()) and attached) as bytes,
       (select count(*) from asset where tenant_id = (select api.tenant())) as files,
       (select coalesce(sum(o.size_bytes), 0)::bigint from copy c join object o on o.tenant_id = c.tenant_id and o.sha256 = c.sha256
         where c.tenant_id = (select api.tenant()) and c.state = 'live') as "storedBytes"`.execute(db)
