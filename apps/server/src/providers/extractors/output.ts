@@ -1,4 +1,5 @@
 import { tidyFacts, tidyText } from './fact-values.ts'
+import { blamingFile, faultOf, messageOf } from './file-fault.ts'
 import {
   type Cell,
   type Emit,
@@ -29,36 +30,19 @@ export interface Output {
  *
  * @throws ExtractionError
  */
-export async function extracting(
+export function extracting(
   emit: Emit,
   limits: ExtractionLimits,
   read: (output: Output) => Promise<void>,
 ): Promise<void> {
-  let failed: { error: unknown } | undefined
-  const emitOrFail: Emit = async (piece) => {
-    if (failed) throw failed.error
-    try {
-      await emit(piece)
-    } catch (error) {
-      failed = { error }
-      throw error
-    }
-  }
-  try {
-    await read(openOutput(emitOrFail, limits))
-  } catch (error) {
-    throw failed ? failed.error : toExtractionError(error)
-  }
+  return blamingFile(emit, (emitOrFail) => read(openOutput(emitOrFail, limits)), toExtractionError)
 }
 
-function toExtractionError(error: unknown) {
+function toExtractionError(error: unknown): ExtractionError {
   if (error instanceof ExtractionError) return error
-  if (error instanceof Error && 'syscall' in error) return error
-  const message = error instanceof Error ? error.message : String(error)
-  const tooMuch =
-    error instanceof RangeError && /allocation|Invalid (?:string|array|typed array) length|stack/i.test(message)
-  if (tooMuch) return new ExtractionError('limits', 'The file needs more memory than there is', { cause: error })
-  return new ExtractionError('corrupt', `The file cannot be read: ${message.slice(0, 200)}`, { cause: error })
+  const fault = faultOf(error)
+  if (fault) return new ExtractionError(fault.kind, fault.message, { cause: error })
+  return new ExtractionError('corrupt', `The file cannot be read: ${messageOf(error)}`, { cause: error })
 }
 
 function openOutput(emit: Emit, limits: ExtractionLimits): Output {

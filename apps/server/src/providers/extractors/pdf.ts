@@ -1,24 +1,16 @@
-import { open, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { PDFiumModule } from '@hyzyla/pdfium'
 import { splitKeywords, toIsoDate } from './fact-values.ts'
 import { extracting, type Output } from './output.ts'
+import { allocate, openPdf, type Pdfium } from './pdfium.ts'
 import { ExtractionError, type ExtractionLimits, type Extractor, type Facts, type Source } from './port.ts'
-import { wasm } from './wasm.ts'
 
 /** The reader needs all of the file in its memory. */
 const maxFileBytes = 256 * 1024 ** 2
 const maxListedPages = 500
 const maxFactBytes = 64 * 1024
-const readBytes = 4 * 1024 ** 2
 /** fpdf_text.h, FPDFText_GetCharBox: four numbers of eight bytes. */
 const boxBytes = 32
 
-/** fpdfview.h, FPDF_GetLastError. */
-const passwordError = 4
-const securityError = 5
-
-type Pdfium = Awaited<ReturnType<typeof PDFiumModule>> & {
+type Reader = Pdfium & {
   /** fpdf_doc.h: answers the length in bytes of the UTF-16LE text and its end, whatever the buffer holds. */
   _FPDF_GetMetaText(document: number, tag: number, buffer: number, bytes: number): number
   /** fpdf_text.h. */
@@ -29,8 +21,6 @@ type Pdfium = Awaited<ReturnType<typeof PDFiumModule>> & {
 /**
  * Text page by page, and what the document says of itself. Facts come last: `pdf.pagesWithoutText` lists the pages that
  * hold no character and may be pictures of text.
- *
- * Each file gets an instance of PDFium of its own, since one that was aborted by a file reads no other.
  */
 export const pdfExtractor: Extractor = {
   extract: (source, emit, limits) => extracting(emit, limits, (output) => readPdf(source, output, limits)),
@@ -40,8 +30,8 @@ async function readPdf(source: Source, output: Output, limits: ExtractionLimits)
   if (source.sizeBytes > maxFileBytes) {
     throw new ExtractionError('limits', `The document has more than ${maxFileBytes} bytes`)
   }
-  const pdfium = await startPdfium()
-  const document = await openDocument(pdfium, source)
+  const opened = await openPdf(source.path, source.sizeBytes)
+  const [pdfium, document] = [opened.pdfium as Reader, opened.document]
   const pageCount = pdfium._FPDF_GetPageCount(document)
   if (pageCount < 1) throw new ExtractionError('corrupt', 'The document has no page')
   const facts: Facts = { ...readFacts(pdfium, document), pageCount }
@@ -54,53 +44,8 @@ async function readPdf(source: Source, output: Output, limits: ExtractionLimits)
   if (pageCount > limits.pages) throw new ExtractionError('limits', `More than ${limits.pages} pages`)
 }
 
-let compiled: Promise<object> | undefined
-
-/** Compiles once for all files, which takes longer than most of them do. */
-async function startPdfium(): Promise<Pdfium> {
-  const path = createRequire(import.meta.url).resolve('@hyzyla/pdfium/pdfium.wasm')
-  compiled ??= readFile(path).then((bytes) => wasm.compile(bytes))
-  const code = await compiled
-  const instantiateWasm = (imports: object, done: (instance: object) => void) => {
-    done(new wasm.Instance(code, imports))
-    return {}
-  }
-  const pdfium = (await PDFiumModule({ instantiateWasm } as never)) as Pdfium
-  pdfium._FPDF_InitLibraryWithConfig({})
-  return pdfium
-}
-
-/** Reads the file into the memory of PDFium, without a second copy of it here. */
-async function openDocument(pdfium: Pdfium, source: Source) {
-  const bytes = allocate(pdfium, source.sizeBytes)
-  const file = await open(source.path)
-  try {
-    for (let at = 0; at < source.sizeBytes; ) {
-      const part = Buffer.alloc(Math.min(readBytes, source.sizeBytes - at))
-      const { bytesRead } = await file.read(part, 0, part.length, at)
-      if (bytesRead === 0) break
-      pdfium.HEAPU8.set(part.subarray(0, bytesRead), bytes + at)
-      at += bytesRead
-    }
-  } finally {
-    await file.close()
-  }
-  const document = pdfium._FPDF_LoadMemDocument(bytes, source.sizeBytes, 0)
-  if (document !== 0) return document
-  const error = pdfium._FPDF_GetLastError()
-  if (error === passwordError) throw new ExtractionError('encrypted', 'The document opens with its password only')
-  if (error === securityError) throw new ExtractionError('encrypted', 'The document is encrypted in an unknown way')
-  throw new ExtractionError('corrupt', 'The file is no PDF document, or a broken one')
-}
-
-function allocate(pdfium: Pdfium, bytes: number) {
-  const address = pdfium.wasmExports.malloc(Math.max(bytes, 1))
-  if (address === 0) throw new ExtractionError('limits', 'The document needs more memory than there is')
-  return address
-}
-
 async function readPages(
-  pdfium: Pdfium,
+  pdfium: Reader,
   document: number,
   count: number,
   maxChars: number,
@@ -118,7 +63,7 @@ async function readPages(
 }
 
 /** Undefined for a page that cannot be read. */
-function readPage(pdfium: Pdfium, document: number, index: number, maxChars: number) {
+function readPage(pdfium: Reader, document: number, index: number, maxChars: number) {
   const page = pdfium._FPDF_LoadPage(document, index)
   if (page === 0) return undefined
   const text = pdfium._FPDFText_LoadPage(page)
@@ -130,7 +75,7 @@ function readPage(pdfium: Pdfium, document: number, index: number, maxChars: num
   }
 }
 
-function readText(pdfium: Pdfium, text: number, maxChars: number) {
+function readText(pdfium: Reader, text: number, maxChars: number) {
   // One more than may be taken, so that a text that is too long is seen to be.
   const chars = Math.min(pdfium._FPDFText_CountChars(text), maxChars + 1)
   if (chars <= 0) return ''
@@ -144,7 +89,7 @@ function readText(pdfium: Pdfium, text: number, maxChars: number) {
   }
 }
 
-function decodeUtf16(pdfium: Pdfium, address: number, bytes: number) {
+function decodeUtf16(pdfium: Reader, address: number, bytes: number) {
   return Buffer.from(pdfium.HEAPU8.subarray(address, address + bytes)).toString('utf16le')
 }
 
@@ -152,7 +97,7 @@ function decodeUtf16(pdfium: Pdfium, address: number, bytes: number) {
  * PDFium turns lines from right to left round letter by letter, those within a ligature as well. A lam and an alef that
  * were drawn as one share one box, and change places.
  */
-function turnLigatures(pdfium: Pdfium, page: number, text: string) {
+function turnLigatures(pdfium: Reader, page: number, text: string) {
   if (!/[آأإا]ل/.test(text)) return text
   const signs = [...text]
   const box = allocate(pdfium, boxBytes)
@@ -165,7 +110,7 @@ function turnLigatures(pdfium: Pdfium, page: number, text: string) {
   return signs.join('')
 }
 
-function readBox(pdfium: Pdfium, page: number, index: number, box: number) {
+function readBox(pdfium: Reader, page: number, index: number, box: number) {
   const place = pdfium._FPDFText_GetCharIndexFromTextIndex(page, index)
   pdfium._FPDFText_GetCharBox(page, place, box, box + 8, box + 16, box + 24)
   return Buffer.from(pdfium.HEAPU8.subarray(box, box + boxBytes))
@@ -178,7 +123,7 @@ function cleanPageText(text: string) {
 }
 
 /** ISO 32000-1, 14.3.3. */
-function readFacts(pdfium: Pdfium, document: number): Facts {
+function readFacts(pdfium: Reader, document: number): Facts {
   const read = (tag: string) => readMetaText(pdfium, document, tag)
   return {
     title: read('Title'),
@@ -196,7 +141,7 @@ function definedOnly(values: Record<string, string | undefined>) {
   return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
-function readMetaText(pdfium: Pdfium, document: number, tag: string) {
+function readMetaText(pdfium: Reader, document: number, tag: string) {
   const name = Buffer.from(`${tag}\0`, 'latin1')
   const buffer = allocate(pdfium, maxFactBytes + name.length)
   try {

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { boxOf, drawnSize, type Size } from './box.ts'
-import { openPdf, type PdfDocument } from './pdfium.ts'
+import { openDocument, type PdfDocument } from './pdf-document.ts'
 import { makePicture } from './picture.ts'
 import { type Emit, PreviewError, type Previewer, type PreviewLimits, type Source, type Wanted } from './port.ts'
 import { rendering } from './rendering.ts'
@@ -19,7 +19,7 @@ async function drawPdf(source: Source, wanted: readonly Wanted[], emit: Emit, li
   if (source.sizeBytes > MAX_FILE_BYTES) {
     throw new PreviewError('limits', `The document has more than ${MAX_FILE_BYTES} bytes`)
   }
-  const document = await openPdf(source.path, source.sizeBytes)
+  const document = await openDocument(source.path, source.sizeBytes)
   if (document.pageCount < 1) throw new PreviewError('corrupt', 'The document has no page')
   const maxPixels = Math.min(limits.pixels, MAX_PAGE_PIXELS)
   let drawn: DrawnPage | undefined

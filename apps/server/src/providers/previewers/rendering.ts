@@ -1,6 +1,5 @@
+import { blamingFile, faultOf, messageOf } from '../extractors/file-fault.ts'
 import { type Emit, PreviewError } from './port.ts'
-
-const MAX_MESSAGE_CHARS = 200
 
 /**
  * Runs the drawing of one file, so that it need not care how it fails: what its libraries throw at a broken file becomes
@@ -8,37 +7,20 @@ const MAX_MESSAGE_CHARS = 200
  *
  * @throws PreviewError
  */
-export async function rendering(emit: Emit, draw: (emit: Emit) => Promise<void>): Promise<void> {
-  let failed: { error: unknown } | undefined
-  const emitOrFail: Emit = async (picture) => {
-    try {
-      await emit(picture)
-    } catch (error) {
-      failed = { error }
-      throw error
-    }
-  }
-  try {
-    await draw(emitOrFail)
-  } catch (error) {
-    throw failed ? failed.error : toPreviewError(error)
-  }
+export function rendering(emit: Emit, draw: (emit: Emit) => Promise<void>): Promise<void> {
+  return blamingFile(emit, draw, toPreviewError)
 }
 
-function toPreviewError(error: unknown): unknown {
+function toPreviewError(error: unknown): PreviewError {
   if (error instanceof PreviewError) return error
-  if (error instanceof Error && 'syscall' in error) return error
-  const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof RangeError && /allocation|Invalid (?:string|array|typed array) length|stack/i.test(message)) {
-    return new PreviewError('limits', 'The file needs more memory than there is', { cause: error })
-  }
-  if (/pixel limit|too large|dimensions? exceed/i.test(message)) {
+  const fault = faultOf(error)
+  if (fault) return new PreviewError(fault.kind, fault.message, { cause: error })
+  const said = String(error)
+  if (/pixel limit|too large|dimensions? exceed/i.test(said)) {
     return new PreviewError('limits', 'The picture has too many pixels', { cause: error })
   }
-  if (/unsupported codec|compression format/i.test(message)) {
+  if (/unsupported codec|compression format/i.test(said)) {
     return new PreviewError('unsupported', 'Nothing here decodes what is in the file', { cause: error })
   }
-  return new PreviewError('corrupt', `The file cannot be drawn: ${message.slice(0, MAX_MESSAGE_CHARS)}`, {
-    cause: error,
-  })
+  return new PreviewError('corrupt', `The file cannot be drawn: ${messageOf(error)}`, { cause: error })
 }
