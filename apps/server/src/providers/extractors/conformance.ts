@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { times } from '../../../test/effort.ts'
 import { type Emit, ExtractionError, type ExtractionLimits, type Extractor, type Piece, type Source } from './port.ts'
+import { cutShort, expectClosed, type SampleFile, useSources } from './test-source.ts'
 
 const MIB = 1024 * 1024
 const MAX_PIECE_CHARS = 64 * 1024
@@ -26,14 +24,6 @@ export const WIDE_LIMITS: ExtractionLimits = {
   depth: 100,
   pages: 10_000,
   entries: 10_000,
-}
-
-export interface SampleFile {
-  bytes: Buffer
-  mediaType: string
-  /** `sample` where it decides nothing. */
-  name?: string
-  charset?: string
 }
 
 export interface ExtractorUnderTest {
@@ -65,22 +55,14 @@ interface Outcome {
 export function describeExtractor(name: string, open: () => ExtractorUnderTest | Promise<ExtractorUnderTest>): void {
   describe(`${name} as an extractor`, () => {
     let subject: ExtractorUnderTest
-    let folder: string
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'stowage-extractor-'))
       subject = await open()
     })
-    afterAll(() => rm(folder, { recursive: true, force: true }))
     const bench: Bench = {
       get subject() {
         return subject
       },
-      async source({ bytes, mediaType, name: fileName = 'sample', charset }) {
-        const path = join(folder, randomUUID())
-        await writeFile(path, bytes)
-        const source: Source = { path, sizeBytes: bytes.length, mediaType, name: fileName }
-        return charset === undefined ? source : { ...source, charset }
-      },
+      source: useSources(),
       run: (source, limits, emit) => runExtractor(subject.extractor, source, limits, emit),
     }
     describeHonest(bench)
@@ -253,9 +235,7 @@ function describeHostile(bench: Bench): void {
   }
 
   test('answers a file that ends early in an orderly way, wherever it ends', async () => {
-    const { bytes } = bench.subject.honest
-    const cuts = Array.from({ length: CUTS }, (_, index) => Math.floor((bytes.length * index) / CUTS))
-    for (const cut of new Set([...cuts, 1, 2, 3, bytes.length - 1])) await expectOrderly(bytes.subarray(0, cut))
+    for (const bytes of cutShort(bench.subject.honest.bytes, CUTS)) await expectOrderly(bytes)
   })
 
   test('refuses bytes that are no file of its kind', async () => {
@@ -317,15 +297,6 @@ function changed(original: Buffer, { set, from, length, how }: Change): Buffer {
   if (how === 'remove') return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
   if (how === 'repeat') return Buffer.concat([bytes.subarray(0, end), bytes.subarray(start)])
   return bytes
-}
-
-/** No descriptor of this process is open on the file. */
-async function expectClosed({ path }: Source): Promise<void> {
-  if (!SOME_LINUX) return
-  const open = await Promise.all(
-    (await readdir('/proc/self/fd')).map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')),
-  )
-  expect(open).not.toContain(path)
 }
 
 /** Bytes that this process has read through the system, from files and else. */

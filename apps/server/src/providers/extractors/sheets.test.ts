@@ -1,10 +1,11 @@
 import { writeOds, writeXlsx } from 'hucre'
 import { describe, expect, test } from 'vitest'
-import { describeExtractor, type SampleFile } from './conformance.ts'
+import { describeExtractor } from './conformance.ts'
 import { sheetsExtractor } from './sheets.ts'
 import { makeCompoundFile } from './test-compound-file.ts'
 import { manyWords, tell } from './test-run.ts'
 import { makeOds, makeXls, makeXlsx, rowsOf } from './test-sheets.ts'
+import type { SampleFile } from './test-source.ts'
 import { makeZip } from './test-zip.ts'
 
 const xlsx = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'

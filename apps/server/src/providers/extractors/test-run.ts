@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runExtractor, type SampleFile } from './conformance.ts'
+import { runExtractor } from './conformance.ts'
 import type { ExtractionLimits, Extractor, Facts, Piece } from './port.ts'
+import type { SampleFile } from './test-source.ts'
 
 export interface Told {
   pieces: Piece[]

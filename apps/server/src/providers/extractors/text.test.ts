@@ -1,7 +1,8 @@
 import iconv from 'iconv-lite'
 import { describe, expect, test } from 'vitest'
-import { describeExtractor, type SampleFile } from './conformance.ts'
+import { describeExtractor } from './conformance.ts'
 import { manyWords, tell } from './test-run.ts'
+import type { SampleFile } from './test-source.ts'
 import { textExtractor } from './text.ts'
 
 const read = (bytes: Buffer | string, more: Partial<SampleFile> = {}, limits = {}) =>

@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { times } from '../../../test/effort.ts'
+import { cutShort, expectClosed, type SampleFile, useSources } from '../extractors/test-source.ts'
 import type { Size } from './box.ts'
 import {
   type Emit,
@@ -23,7 +20,6 @@ import {
 const SEED = 20_261_121
 /** Of each kind of file. */
 const [CUTS, NOISES, MUTATIONS] = [times(12, 40), times(10, 30), times(15, 200)]
-const SOME_LINUX = existsSync('/proc/self/fd')
 
 /** Limits that no honest sample comes near. */
 export const WIDE_LIMITS: PreviewLimits = { pixels: 100_000_000, textChars: 100_000 }
@@ -31,12 +27,6 @@ export const WIDE_LIMITS: PreviewLimits = { pixels: 100_000_000, textChars: 100_
 const THUMBNAIL: Wanted = { page: 1, width: 320, height: 320, fit: 'inside', format: 'jpeg' }
 const PREVIEW: Wanted = { page: 1, width: 1600, height: 1600, fit: 'inside', format: 'webp' }
 const FORMATS: readonly PictureFormat[] = ['jpeg', 'webp', 'avif', 'png']
-
-export interface SampleFile {
-  bytes: Buffer
-  mediaType: string
-  charset?: string
-}
 
 export interface PreviewerUnderTest {
   previewer: Previewer
@@ -63,22 +53,14 @@ interface Bench {
 export function describePreviewer(name: string, open: () => PreviewerUnderTest | Promise<PreviewerUnderTest>): void {
   describe(`${name} as a previewer`, () => {
     let subject: PreviewerUnderTest
-    let folder: string
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'stowage-previewer-'))
       subject = await open()
     })
-    afterAll(() => rm(folder, { recursive: true, force: true }))
     const bench: Bench = {
       get subject() {
         return subject
       },
-      async source({ bytes, mediaType, charset }) {
-        const path = join(folder, randomUUID())
-        await writeFile(path, bytes)
-        const source: Source = { path, sizeBytes: bytes.length, mediaType, name: 'sample' }
-        return charset === undefined ? source : { ...source, charset }
-      },
+      source: useSources(),
       run: (source, wanted, limits, emit) => runPreviewer(subject.previewer, source, wanted, limits, emit),
     }
     describeHonest(bench)
@@ -240,9 +222,7 @@ function describeHostile(bench: Bench): void {
   }
 
   test('answers a file that ends early in an orderly way, wherever it ends', async () => {
-    const { bytes } = bench.subject.honest
-    const cuts = Array.from({ length: CUTS }, (_, index) => Math.floor((bytes.length * index) / CUTS))
-    for (const cut of new Set([...cuts, 1, 2, 3, bytes.length - 1])) await expectOrderly(bytes.subarray(0, cut))
+    for (const bytes of cutShort(bench.subject.honest.bytes, CUTS)) await expectOrderly(bytes)
   })
 
   test('refuses a file without bytes', async () => {
@@ -280,13 +260,4 @@ function changed(original: Buffer, { set, from, length }: Change): Buffer {
   for (const [place, byte] of set) bytes[Math.floor(place * (bytes.length - 1))] = byte
   const start = Math.floor(from * bytes.length)
   return Buffer.concat([bytes.subarray(0, start), bytes.subarray(start + Math.floor(length * bytes.length))])
-}
-
-/** No descriptor of this process is open on the file. */
-async function expectClosed({ path }: Source): Promise<void> {
-  if (!SOME_LINUX) return
-  const open = await Promise.all(
-    (await readdir('/proc/self/fd')).map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')),
-  )
-  expect(open).not.toContain(path)
 }

@@ -3,7 +3,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { runPreviewer, type SampleFile } from './conformance.ts'
+import type { SampleFile } from '../extractors/test-source.ts'
+import { runPreviewer } from './conformance.ts'
 import type { Previewer, PreviewLimits, Wanted } from './port.ts'
 
 /** A picture as one wants it who looks at its pixels. */
