@@ -30,6 +30,19 @@ export const VIDEO = [
   'video/x-flv',
 ]
 
+/** Of HEIC and HEIF, nothing but what they say of themselves. */
+export const DECODED_IMAGES = [
+  'image/jpeg',
+  'image/png',
+  'image/apng',
+  'image/gif',
+  'image/webp',
+  'image/tiff',
+  'image/avif',
+  'image/heic',
+  'image/heif',
+]
+
 /** Images that nothing here decodes, but whose first bytes tell their size. */
 export const MEASURED_IMAGES = [
   'image/bmp',
@@ -105,18 +118,7 @@ export const READS = {
     'text/x-source',
     'text/x-template',
   ],
-  image: [
-    'image/jpeg',
-    'image/png',
-    'image/apng',
-    'image/gif',
-    'image/webp',
-    'image/tiff',
-    'image/avif',
-    'image/heic',
-    'image/heif',
-    ...MEASURED_IMAGES,
-  ],
+  image: [...DECODED_IMAGES, ...MEASURED_IMAGES],
   media: [
     'audio/mpeg',
     'audio/wav',

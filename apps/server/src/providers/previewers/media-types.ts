@@ -2,7 +2,7 @@
  * Which previewer draws which media types. Apart from the previewers, which are heavy: the server itself only asks
  * whether there is one, and they are loaded where files are drawn, in child processes.
  */
-import { HTML, SVG, READS as TEXTS } from '../extractors/media-types.ts'
+import { DECODED_IMAGES, HTML, SVG, READS as TEXTS } from '../extractors/media-types.ts'
 
 /** What a sound becomes on its way to a picture: 16 bits a sample, little-endian, one channel, 8000 samples a second. */
 export const PCM = 'audio/pcm;rate=8000'
@@ -10,18 +10,7 @@ export const PCM = 'audio/pcm;rate=8000'
 const WAV = ['audio/wav', 'audio/x-wav', 'audio/vnd.wave']
 
 export const DRAWS = {
-  image: [
-    'image/jpeg',
-    'image/png',
-    'image/apng',
-    'image/gif',
-    'image/webp',
-    'image/tiff',
-    'image/avif',
-    'image/heic',
-    'image/heif',
-    SVG,
-  ],
+  image: [...DECODED_IMAGES, SVG],
   pdf: ['application/pdf'],
   text: [
     ...TEXTS.text,
