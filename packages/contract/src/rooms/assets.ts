@@ -176,6 +176,26 @@ const filters = {
   createdBefore: timestamp.optional(),
 }
 
+/** Of operations that answer with bytes. */
+export const contentProblems: ProblemCode[] = [
+  'asset.notFound',
+  'version.notFound',
+  'asset.trashed',
+  'asset.quarantined',
+  'asset.notReadable',
+  'range.notSatisfiable',
+  'content.missing',
+  'content.corrupt',
+  'store.unavailable',
+  'signedUrl.malformed',
+  'signedUrl.expired',
+  'signedUrl.tampered',
+  'signedUrl.revoked',
+  'signedUrl.usedUp',
+  'signedUrl.wrongAddress',
+  'precondition.failed',
+]
+
 export const assetOperations = {
   'assets.create': operation({
     method: 'POST',
@@ -261,24 +281,7 @@ export const assetOperations = {
       redirect: flag.default(true).describe('false for the bytes themselves, also where readers are sent elsewhere'),
     }),
     output: z.unknown(),
-    problems: [
-      'asset.notFound',
-      'version.notFound',
-      'asset.trashed',
-      'asset.quarantined',
-      'asset.notReadable',
-      'range.notSatisfiable',
-      'content.missing',
-      'content.corrupt',
-      'store.unavailable',
-      'signedUrl.malformed',
-      'signedUrl.expired',
-      'signedUrl.tampered',
-      'signedUrl.revoked',
-      'signedUrl.usedUp',
-      'signedUrl.wrongAddress',
-      'precondition.failed',
-    ],
+    problems: contentProblems,
     subject: ofAsset,
     bytes: 'out',
   }),

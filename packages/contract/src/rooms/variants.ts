@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { timestamp } from '../fields.ts'
 import { operation } from '../operation.ts'
-import { assetId, ofAsset, versionNumber } from './assets.ts'
+import { assetId, contentProblems, ofAsset, versionNumber } from './assets.ts'
 
 /** Variants that the service makes; no caller may attach one of these names. */
 export const madeVariants = ['thumbnail', 'preview', 'optimised', 'poster', 'waveform'] as const
@@ -64,27 +64,7 @@ export const variantOperations = {
     summary: 'Read the bytes of a variant; one that can be made is made when it is first asked for',
     input: ofVariant.extend({ disposition: z.enum(['inline', 'attachment']).default('inline') }),
     output: z.unknown(),
-    problems: [
-      'asset.notFound',
-      'version.notFound',
-      'asset.trashed',
-      'asset.quarantined',
-      'asset.notReadable',
-      'variant.notFound',
-      'variant.notMade',
-      'variant.notReady',
-      'content.missing',
-      'content.corrupt',
-      'store.unavailable',
-      'range.notSatisfiable',
-      'precondition.failed',
-      'signedUrl.malformed',
-      'signedUrl.tampered',
-      'signedUrl.expired',
-      'signedUrl.revoked',
-      'signedUrl.usedUp',
-      'signedUrl.wrongAddress',
-    ],
+    problems: [...contentProblems, 'variant.notFound', 'variant.notMade', 'variant.notReady'],
     subject: ofAsset,
     bytes: 'out',
   }),
