@@ -298,8 +298,26 @@ function wholeUse(row: Operation, call: Call, input: unknown): Idempotency | und
   return { key: call.idempotencyKey, identity: input, part: 'whole' }
 }
 
+/** A failure of the second transaction of a streamed upload, which `invoke` has recorded already. */
+class Committed extends Error {
+  readonly problem: unknown
+
+  constructor(problem: unknown) {
+    super('the commit was refused')
+    this.problem = problem
+  }
+}
+
+/** Makes a failure of the second transaction known to `refuseBetween`. */
+export function committing<Result>(second: Promise<Result>): Promise<Result> {
+  return second.catch((error) => {
+    throw new Committed(error)
+  })
+}
+
 /**
- * Records that a streamed upload was refused between its two transactions, and frees its Idempotency-Key.
+ * Records that a streamed upload was refused between its two transactions, and frees its Idempotency-Key. What failed in
+ * the second one stays as it is.
  *
  * @returns what to answer
  */
@@ -310,6 +328,7 @@ export async function refuseBetween(
   principal: Principal,
   error: unknown,
 ): Promise<unknown> {
+  if (error instanceof Committed) return error.problem
   const key = call.idempotencyKey
   if (key !== undefined) {
     const free = (db: Db) => releaseClaim({ db, tenantId: principal.tenantId, principal }, key)

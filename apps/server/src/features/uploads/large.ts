@@ -1,7 +1,7 @@
 import { newUuid, toUuid } from '../../domain/id.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
-import { type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
+import { type Context, committing, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
@@ -51,7 +51,6 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
     const late = await lateFields(request, fieldsOfPlace(uploads, intended))
     return await commit(uploads, request, intended, content, late)
   } catch (error) {
-    if (error instanceof Committed) throw error.problem
     throw await refuseBetween(
       uploads.platform,
       request.operation,
@@ -59,16 +58,6 @@ export async function receiveLarge(uploads: Uploads, request: UploadRequest, ope
       intended.principal,
       storeProblem(error),
     )
-  }
-}
-
-/** A failure of the second transaction, which `invoke` has recorded already. */
-class Committed extends Error {
-  readonly problem: unknown
-
-  constructor(problem: unknown) {
-    super('the commit was refused')
-    this.problem = problem
   }
 }
 
@@ -209,18 +198,18 @@ async function commit(
     wantElsewhere(context, intended, target)
     return asset
   }
-  return invoke<typeof request.operation, Asset, rows.Terms | undefined>(
-    uploads.platform,
-    request.operation,
-    call,
-    (context, input, ahead) => finish(context, input as Fields, ahead),
-    {
-      ahead: (db, input) => termsAhead(db, input as Fields),
-      idempotency: key === undefined ? undefined : { key, identity: undefined, part: 'keep' },
-    },
-  ).catch((error) => {
-    throw new Committed(error)
-  })
+  return committing(
+    invoke<typeof request.operation, Asset, rows.Terms | undefined>(
+      uploads.platform,
+      request.operation,
+      call,
+      (context, input, ahead) => finish(context, input as Fields, ahead),
+      {
+        ahead: (db, input) => termsAhead(db, input as Fields),
+        idempotency: key === undefined ? undefined : { key, identity: undefined, part: 'keep' },
+      },
+    ),
+  )
 }
 
 /** A copy that could not be written at home is to be moved there; one that is at home may be wanted in a second store. */

@@ -3,7 +3,7 @@ import { madeVariants, type Output, type Parsed } from '@stowage/contract'
 import { agrees, findMediaType } from '../../domain/media-type.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isUniqueViolation } from '../../platform/database/transaction.ts'
-import { type Call, type Context, invoke, refuseBetween } from '../../platform/invoke.ts'
+import { type Call, type Context, committing, invoke, refuseBetween } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { lockForChange, reserve } from '../assets/room.ts'
 import type { VersionId } from '../inspection/room.ts'
@@ -48,20 +48,9 @@ export async function attachVariant(variants: Variants, attachment: Attachment):
     const kept = await receive(variants, intended, body, declaredType)
     return await commit(variants, call, intended, kept)
   } catch (error) {
-    if (error instanceof Committed) throw error.problem
     throw await refuseBetween(platform, 'variants.attach', call, intended.principal, translated(error))
   } finally {
     endTurn()
-  }
-}
-
-/** A failure of the second transaction, which `invoke` has recorded already. */
-class Committed extends Error {
-  readonly problem: unknown
-
-  constructor(problem: unknown) {
-    super('the commit was refused')
-    this.problem = problem
   }
 }
 
@@ -132,11 +121,8 @@ function agreedType(detected: string, declared: string | undefined): string {
 }
 
 function commit(variants: Variants, call: Call, { id }: Intended, kept: KeptDerived): Promise<Variant> {
-  return invoke<'variants.attach', Variant>(
-    variants.uploads.platform,
-    'variants.attach',
-    call,
-    async (context, input) => {
+  return committing(
+    invoke<'variants.attach', Variant>(variants.uploads.platform, 'variants.attach', call, async (context, input) => {
       const { of } = await intend(context, input)
       const { db } = context
       const before = await rows.findVariantRow(db, of, id)
@@ -145,10 +131,8 @@ function commit(variants: Variants, call: Call, { id }: Intended, kept: KeptDeri
       if (!(await reserve(db, kept.sizeBytes, 0))) throw new Problem('quota.exceeded')
       await putVariant(db, of, id, kept, variants.options.releaseDelaySeconds)
       return shownVariant(context, of, (await rows.findVariantRow(db, of, id)) as rows.VariantRow)
-    },
-  ).catch((error) => {
-    throw new Committed(error)
-  })
+    }),
+  )
 }
 
 function translated(error: unknown): unknown {
