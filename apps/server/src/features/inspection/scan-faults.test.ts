@@ -1,17 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLEAN, look, runEverything } from '../../../test/at-rest.ts'
-import {
-  type ClamdProxy,
-  cutAfter,
-  deaf,
-  endless,
-  type Manner,
-  says,
-  silent,
-  slow,
-  startClamdProxy,
-} from '../../../test/clamd-proxy.ts'
-import { type OwnClamd, startOwnClamd } from '../../../test/own-clamd.ts'
+import { cutAfter, deaf, endless, type Manner, says, silent, slow } from '../../../test/clamd-proxy.ts'
+import { startOwnClamd } from '../../../test/own-clamd.ts'
+import { useOwnScanner } from '../../../test/own-scanner.ts'
 import { addressOf } from '../../../test/real-services.ts'
 import {
   expectJudged,
@@ -32,8 +23,6 @@ const LARGE_BYTES = 600_000
 /** More than a connection holds that nobody reads from. */
 const HUGE_BYTES = 7 * MIB
 
-let clamd: OwnClamd
-let proxy: ClamdProxy
 let service: TestService
 
 /** Uploads files of each kind at once, which all must be taken, and be unreadable for want of a verdict. */
@@ -51,18 +40,10 @@ async function uploadUnjudged(largeBytes = LARGE_BYTES) {
 }
 
 describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
-  beforeAll(async () => {
-    clamd = await startOwnClamd()
-    proxy = await startClamdProxy(clamd.address)
-  })
-  afterAll(async () => {
-    await proxy?.stop()
-    await clamd?.remove()
-  })
+  const scanner = useOwnScanner()
   beforeEach(async () => {
-    await proxy.become({})
     service = await startTestService({
-      settings: { STOWAGE_CLAMD: proxy.address, STOWAGE_SCAN_WAIT_SECONDS: '3' },
+      settings: { STOWAGE_CLAMD: scanner.proxy.address, STOWAGE_SCAN_WAIT_SECONDS: '3' },
     })
   })
   afterEach(async () => {
@@ -85,11 +66,11 @@ describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
   test.each(faults)('that %s holds up no upload and makes no file readable', async (_, manner, largeBytes) => {
     const { scan } = await upload(service, newText(SMALL_BYTES))
     expect(scan).toMatchObject({ status: 'clean' })
-    const { all } = proxy.seen
-    await proxy.become(manner)
+    const { all } = scanner.proxy.seen
+    await scanner.proxy.become(manner)
     const files = await uploadUnjudged(largeBytes)
-    if (!manner.away) expect(proxy.seen.all).toBeGreaterThan(all)
-    await proxy.become({})
+    if (!manner.away) expect(scanner.proxy.seen.all).toBeGreaterThan(all)
+    await scanner.proxy.become({})
     await runSteps(service)
     await expectJudged(service, files)
     await runEverything(service)
@@ -98,17 +79,17 @@ describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
 
   test('in the middle of large files leaves small ones their verdict, and the others unreadable', async () => {
     await upload(service, newText(SMALL_BYTES))
-    await proxy.become({ scans: cutAfter(LARGE_BYTES / 2, 'reset') })
+    await scanner.proxy.become({ scans: cutAfter(LARGE_BYTES / 2, 'reset') })
     const large = [newText(LARGE_BYTES), infected(LARGE_BYTES)]
     const files = await Promise.all(large.map(async (bytes) => ({ id: (await upload(service, bytes)).id, bytes })))
     for (const { id } of files) await expectPending(service, id)
-    await proxy.become({})
+    await scanner.proxy.become({})
     await runSteps(service)
     await expectJudged(service, files)
   })
 
   test('leaves the files waiting for as long as it takes, without a failure of theirs', async () => {
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const files = await uploadUnjudged()
     for (let time = 0; time < 10; time += 1) await runSteps(service)
     for (const { id } of files) {
@@ -117,23 +98,23 @@ describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
       expect(step).toMatchObject({ state: 'waiting', failures: 0 })
       expect(attempts).toBeGreaterThanOrEqual(10)
     }
-    await proxy.become({})
+    await scanner.proxy.become({})
     await runSteps(service)
     await expectJudged(service, files)
   })
 
   test('is not waited for by every upload that comes while it is away', async () => {
-    await proxy.become({ scans: silent, commands: silent })
+    await scanner.proxy.become({ scans: silent, commands: silent })
     const waited = await upload(service, newText(SMALL_BYTES))
     expect(service.app.states.scanner()).toBe('down')
-    const { all } = proxy.seen
+    const { all } = scanner.proxy.seen
     for (const sizeBytes of [SMALL_BYTES, SMALL_BYTES, SMALL_BYTES, LARGE_BYTES]) {
       const { id } = await upload(service, newText(sizeBytes))
       await expectPending(service, id)
     }
-    expect(proxy.seen.all).toBe(all)
+    expect(scanner.proxy.seen.all).toBe(all)
     await expectPending(service, waited.id)
-    await proxy.become({})
+    await scanner.proxy.become({})
     await runSteps(service)
     expect(await shown(service, waited.id)).toMatchObject({ scan: { status: 'clean' } })
     later()
@@ -145,7 +126,7 @@ describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
   test('is not taken to be away when it is only slow, and its verdict is had later', async () => {
     await upload(service, newText(SMALL_BYTES))
     const over = Promise.withResolvers<void>()
-    await proxy.become({ scans: slow(over.promise) })
+    await scanner.proxy.become({ scans: slow(over.promise) })
     const files = await uploadUnjudged()
     expect(service.app.states.scanner()).toBe('up')
     expect(places()).toEqual({ taken: 0, places: 8 })
@@ -156,21 +137,21 @@ describe.skipIf(!addressOf('clamd'))('a scanner that fails', () => {
 
   test('has given back every place when its files were judged', async () => {
     await upload(service, newText(SMALL_BYTES))
-    await proxy.become({ scans: cutAfter(100, 'reset') })
+    await scanner.proxy.become({ scans: cutAfter(100, 'reset') })
     await uploadUnjudged()
     await runSteps(service)
-    await proxy.become({})
+    await scanner.proxy.become({})
     await runSteps(service)
     expect(places()).toEqual({ taken: 0, places: 8 })
   })
 
   test('that is started again judges what came in between, and what comes then', async () => {
     await upload(service, newText(SMALL_BYTES))
-    await clamd.stop()
+    await scanner.clamd.stop()
     const files = await uploadUnjudged()
     await runSteps(service)
     for (const { id } of files) await expectPending(service, id)
-    await clamd.start()
+    await scanner.clamd.start()
     await runSteps(service)
     await expectJudged(service, files)
     later()

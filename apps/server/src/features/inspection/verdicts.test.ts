@@ -1,7 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLEAN, look, runEverything } from '../../../test/at-rest.ts'
-import { type ClamdProxy, startClamdProxy } from '../../../test/clamd-proxy.ts'
-import { type OwnClamd, startOwnClamd } from '../../../test/own-clamd.ts'
+import { useOwnScanner } from '../../../test/own-scanner.ts'
 import { addressOf } from '../../../test/real-services.ts'
 import {
   askOwner,
@@ -27,23 +26,13 @@ const SMALL_BYTES = 500
 const LARGE_BYTES = 600_000
 const LIMIT_BYTES = 8 * MIB
 
-let clamd: OwnClamd
-let proxy: ClamdProxy
 let service: TestService
 
 describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
-  beforeAll(async () => {
-    clamd = await startOwnClamd()
-    proxy = await startClamdProxy(clamd.address)
-  })
-  afterAll(async () => {
-    await proxy?.stop()
-    await clamd?.remove()
-  })
+  const scanner = useOwnScanner()
   beforeEach(async () => {
-    await proxy.become({})
     service = await startTestService({
-      settings: { STOWAGE_CLAMD: proxy.address, STOWAGE_CLAMD_MAX_BYTES: String(LIMIT_BYTES) },
+      settings: { STOWAGE_CLAMD: scanner.proxy.address, STOWAGE_CLAMD_MAX_BYTES: String(LIMIT_BYTES) },
     })
   })
   afterEach(async () => {
@@ -54,7 +43,7 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
   /** The service as it is when it was started again with other settings. */
   const reopen = async (settings: Record<string, string>) => {
     const { foundation, adminKey, data, stop } = service
-    const config = configFor(data, { STOWAGE_CLAMD: proxy.address, ...settings })
+    const config = configFor(data, { STOWAGE_CLAMD: scanner.proxy.address, ...settings })
     const opened = await openService(foundation, adminKey, config)
     service = {
       ...service,
@@ -68,7 +57,7 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
 
   /** A scanner that knows other things from now on. */
   const becomeNewer = async (number: number) => {
-    await proxy.become({ version: `ClamAV 1.4.6/${number}/Sat Nov 21 10:00:00 2026` })
+    await scanner.proxy.become({ version: `ClamAV 1.4.6/${number}/Sat Nov 21 10:00:00 2026` })
     later()
   }
 
@@ -99,7 +88,7 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
       expect(scan).toMatchObject({ status: 'clean' })
       expect((await content(service, id)).status).toBe(200)
     }
-    await clamd.learn('Found-Later', secret)
+    await scanner.clamd.learn('Found-Later', secret)
     await runJobs(service.app.worker)
     for (const { id } of files) expect((await content(service, id)).status).toBe(200)
     await becomeNewer(27674)
@@ -164,9 +153,9 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
   })
 
   test('is recorded once, although two workers come to its step at the same time', async () => {
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const { id } = await upload(service, infected(SMALL_BYTES))
-    await proxy.become({})
+    await scanner.proxy.become({})
     const step = await scanStepOf(service, id)
     const { inspection } = service.app.worker
     const done = await Promise.all([runStep(inspection, step), runStep(inspection, step)])
@@ -178,10 +167,10 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
   })
 
   test('is had from another worker when the first one was killed on its way', async () => {
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const bytes = newText(SMALL_BYTES)
     const { id } = await upload(service, bytes)
-    await proxy.become({})
+    await scanner.proxy.become({})
     const step = await scanStepOf(service, id)
     const claimed = `update stowage.step set state = 'running', attempts = attempts + 1, due_at = now() + $2::interval
       where asset_id = $1 and name = 'scan' returning attempts, failures, priority`
@@ -202,10 +191,10 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
   })
 
   test('is not that of a worker whose step another one has taken over', async () => {
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const bytes = infected(SMALL_BYTES)
     const { id } = await upload(service, bytes)
-    await proxy.become({})
+    await scanner.proxy.become({})
     const step = await scanStepOf(service, id)
     const { inspection } = service.app.worker
     const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]

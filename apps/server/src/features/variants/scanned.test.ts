@@ -1,15 +1,12 @@
 import sharp from 'sharp'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLEAN, look, runEverything } from '../../../test/at-rest.ts'
-import { type ClamdProxy, startClamdProxy } from '../../../test/clamd-proxy.ts'
 import { EICAR } from '../../../test/eicar.ts'
-import { type OwnClamd, startOwnClamd } from '../../../test/own-clamd.ts'
+import { useOwnScanner } from '../../../test/own-scanner.ts'
 import { addressOf } from '../../../test/real-services.ts'
 import { runSteps } from '../../../test/scanned-service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 
-let clamd: OwnClamd
-let proxy: ClamdProxy
 let service: TestService
 
 const attach = (id: string, bytes: Buffer) =>
@@ -27,17 +24,9 @@ async function upload(bytes: Buffer, name: string): Promise<string> {
 }
 
 describe.skipIf(!addressOf('clamd'))('a variant and the scanner', () => {
-  beforeAll(async () => {
-    clamd = await startOwnClamd()
-    proxy = await startClamdProxy(clamd.address)
-  })
-  afterAll(async () => {
-    await proxy?.stop()
-    await clamd?.remove()
-  })
+  const scanner = useOwnScanner()
   beforeEach(async () => {
-    await proxy.become({})
-    const settings = { STOWAGE_EXTRACT: 'on', STOWAGE_CLAMD: proxy.address, STOWAGE_SCAN_WAIT_SECONDS: '3' }
+    const settings = { STOWAGE_EXTRACT: 'on', STOWAGE_CLAMD: scanner.proxy.address, STOWAGE_SCAN_WAIT_SECONDS: '3' }
     service = await startTestService({ settings })
   })
   afterEach(() => service?.stop())
@@ -55,24 +44,24 @@ describe.skipIf(!addressOf('clamd'))('a variant and the scanner', () => {
 
   test('is attached only when there was a verdict', async () => {
     const id = await upload(Buffer.from('the source'), 'source.txt')
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const { status, json } = await attach(id, Buffer.from('harmless'))
     expect([status, json.code]).toEqual([503, 'variant.notScanned'])
-    await proxy.become({})
+    await scanner.proxy.become({})
   })
 
   test('of a file without a verdict is made when there is one, and not before', async () => {
     const image = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#123' } })
       .png()
       .toBuffer()
-    await proxy.become({ away: true })
+    await scanner.proxy.become({ away: true })
     const id = await upload(image, 'image.png')
     const path = `/v1/assets/${id}/variants/thumbnail`
     expect((await service.call(path)).json).toMatchObject({ code: 'asset.notReadable', scanStatus: 'pending' })
     await service.call(`/v1/assets/${id}/steps/variants/retry`, { method: 'POST', body: {} })
     await runSteps(service)
     expect((await service.call(`/v1/assets/${id}/variants`)).json.items[0]).toMatchObject({ state: 'possible' })
-    await proxy.become({})
+    await scanner.proxy.become({})
     await runSteps(service)
     expect((await service.call(path)).status).toBe(200)
   })
