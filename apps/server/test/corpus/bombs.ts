@@ -112,9 +112,26 @@ function stream(dictionary: string, bytes: Buffer): Buffer {
   ])
 }
 
+/** A page that says the same so many mebibytes long. */
+function pageBomb(words: string, mebibytes: number): Buffer {
+  const packed = zlibRepeat(
+    chunkOf(() => words),
+    mebibytes,
+  )
+  return pdf([CATALOG, ONE_PAGE, PAGE, stream('/Filter /FlateDecode', packed), FONT])
+}
+
 const nested = (open: string, close: string, depth: number) => Buffer.from(open.repeat(depth) + close.repeat(depth))
 
+/** What keeps a scanner busy for longest comes first. */
 export const BOMBS: readonly Bomb[] = [
+  {
+    name: 'parts.eml',
+    make: () =>
+      Buffer.from(
+        `From: a@example.org\nTo: b@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n${'--x\nContent-Type: text/plain; name=a\n\na\n'.repeat(500_000)}--x--\n`,
+      ),
+  },
   {
     name: 'sheet-10-gb.xlsx',
     make: () =>
@@ -192,40 +209,8 @@ export const BOMBS: readonly Bomb[] = [
         true,
       ),
   },
-  {
-    name: 'stream-4-gb.pdf',
-    make: () =>
-      pdf([
-        CATALOG,
-        ONE_PAGE,
-        PAGE,
-        stream(
-          '/Filter /FlateDecode',
-          zlibRepeat(
-            chunkOf(() => '0 0 m '),
-            4096,
-          ),
-        ),
-        FONT,
-      ]),
-  },
-  {
-    name: 'words-1-gb.pdf',
-    make: () =>
-      pdf([
-        CATALOG,
-        ONE_PAGE,
-        PAGE,
-        stream(
-          '/Filter /FlateDecode',
-          zlibRepeat(
-            chunkOf(() => 'BT /F 9 Tf (word ) Tj ET '),
-            1024,
-          ),
-        ),
-        FONT,
-      ]),
-  },
+  { name: 'stream-4-gb.pdf', make: () => pageBomb('0 0 m ', 4096) },
+  { name: 'words-1-gb.pdf', make: () => pageBomb('BT /F 9 Tf (word ) Tj ET ', 1024) },
   {
     name: 'object-stream-4-gb.pdf',
     make: () =>
@@ -282,13 +267,6 @@ export const BOMBS: readonly Bomb[] = [
   { name: 'one-quote.csv', make: () => Buffer.from(`a,b\n"${'x,\n'.repeat(12 * MIB)}`) },
   { name: 'rows.csv', make: () => Buffer.from('a,b\n1,2\n'.repeat(5_000_000)) },
   { name: 'deep.eml', make: () => mailBomb(20_000) },
-  {
-    name: 'parts.eml',
-    make: () =>
-      Buffer.from(
-        `From: a@example.org\nTo: b@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n${'--x\nContent-Type: text/plain; name=a\n\na\n'.repeat(500_000)}--x--\n`,
-      ),
-  },
 ]
 
 /** Multiparts within each other. */
