@@ -1,18 +1,12 @@
 import { join } from 'node:path'
+import type { ExtractJob } from './features/inspection/room.ts'
 import type { PagePicture } from './providers/extractors/ocr-port.ts'
-import type { ExtractionLimits, Piece, Source } from './providers/extractors/port.ts'
+import type { Piece } from './providers/extractors/port.ts'
 import { readerOf } from './readers.ts'
-
-interface Job {
-  source: Source
-  limits: ExtractionLimits
-  /** Draws this page, and reads nothing. */
-  draw?: number
-}
 
 /** Runs in a child process: files are read there alone. The source's path is its name in the job's folder. */
 export async function run(
-  { source: named, limits, draw }: Job,
+  { source: named, limits, draw }: ExtractJob,
   emit: (piece: Piece | PagePicture) => Promise<void>,
   folder: string,
 ): Promise<void> {

@@ -20,8 +20,10 @@ const OPENING_CHARS = 20_000
  */
 export function classifyStep({ inTenant }: Pick<Platform, 'inTenant'>): StepWork {
   return async (claim, signal, end) => {
-    const found = await inTenant(claim.tenant_id, (db) => findInspected(db, claim))
-    const read = await inTenant(claim.tenant_id, (db) => rows.findFacts(db, claim))
+    const [found, read] = await inTenant(claim.tenant_id, async (db) => [
+      await findInspected(db, claim),
+      await rows.findFacts(db, claim),
+    ])
     if (!found || !read) return end({ state: 'skipped', reason: 'nothing was read of it' })
     const { findings, opening } = await lookThrough((from) => {
       signal.throwIfAborted()

@@ -2,7 +2,8 @@ import { lstat, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SandboxError } from '../../platform/sandbox/sandbox.ts'
 import type { Piece, Source } from '../../providers/extractors/port.ts'
-import { type Converter, type Desk, MAX_SOURCE_BYTES } from './extraction.ts'
+import type { Converter } from '../../providers/previewers/port.ts'
+import { type Desk, MAX_SOURCE_BYTES } from './extraction.ts'
 
 /**
  * Has an external program turn the file into one that can be read, in the same folder.

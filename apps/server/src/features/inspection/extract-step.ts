@@ -1,12 +1,10 @@
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Facts, Piece, Source } from '../../providers/extractors/port.ts'
-import { openCopy, type Uploads } from '../uploads/room.ts'
+import type { Converter } from '../../providers/previewers/port.ts'
+import type { Uploads } from '../uploads/room.ts'
 import { asOfOriginal, convert } from './conversion.ts'
 import {
   CHILD_LIMITS,
-  type Converter,
   type Desk,
   type Extraction,
   type ExtractJob,
@@ -16,14 +14,15 @@ import {
   type Reader,
   stoppedBy,
 } from './extraction.ts'
+import { fetchSource } from './fetching.ts'
 import { createRecognition, type Recognise } from './ocr.ts'
-import { NotNow, type StepWork } from './pipeline.ts'
+import type { StepWork } from './pipeline.ts'
 import { createSpool, inPageOrder, readSpool, type TextPiece } from './spool.ts'
-import { type Claim, findInspected, type Inspected } from './steps.sql.ts'
+import { findInspected, type Inspected } from './steps.sql.ts'
 import { writeDown } from './write-down.ts'
 
-/** What the two files in a job's folder are called. */
-const [SOURCE, SPOOL] = ['source', 'pieces']
+/** What was read of the file, in its folder. */
+const SPOOL = 'pieces'
 
 /** Reads what a version says, in a process that may not survive it, and keeps what was read until something stopped it. */
 export function extractStep(uploads: Uploads, extraction: Extraction): StepWork {
@@ -60,24 +59,6 @@ function whyNot(
   if (reader.needs !== undefined && (!converter || findProgram(converter.program) === undefined))
     return `${reader.needs} is needed to read ${found.media_type}`
   return undefined
-}
-
-export async function fetchSource(
-  uploads: Uploads,
-  claim: Claim,
-  found: Inspected,
-  { folder, signal }: Desk,
-): Promise<Source> {
-  if (!found.copy) throw new NotNow('no copy of the bytes can be read')
-  const file = createWriteStream(join(folder, SOURCE), { mode: 0o600 })
-  await pipeline(await openCopy(uploads, claim.tenant_id, found.copy, { signal }), file)
-  return {
-    path: SOURCE,
-    sizeBytes: found.size_bytes,
-    mediaType: found.media_type,
-    name: found.name,
-    ...(found.charset !== null && { charset: found.charset }),
-  }
 }
 
 interface Means {

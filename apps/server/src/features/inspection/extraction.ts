@@ -7,11 +7,12 @@ import {
 } from '../../platform/sandbox/sandbox.ts'
 import type { TextRecognizer } from '../../providers/extractors/ocr-port.ts'
 import type { ExtractionLimits, Facts, Source } from '../../providers/extractors/port.ts'
+import type { Converter } from '../../providers/previewers/port.ts'
 import { NotNow } from './pipeline.ts'
 
 const MIB = 1024 * 1024
 
-/** What a file may be to be read at all. */
+/** What a file may be to be read, or drawn, at all. */
 export const MAX_SOURCE_BYTES = 512 * MIB
 export const LIMITS: ExtractionLimits = {
   textChars: 5_000_000,
@@ -60,16 +61,6 @@ export interface Recognition {
   pages: number
   /** As the program calls them; by default some of those that are installed. */
   languages?: readonly string[]
-}
-
-/** An external program that turns files into files of another type. */
-export interface Converter {
-  program: string
-  output: { name: string; mediaType: string }
-  /** What must lie in its folder, by path. */
-  files(): Record<string, string>
-  arguments(sourceName: string, durationMs?: number): string[]
-  limits: SandboxLimits
 }
 
 /** What the module in the child is asked. */

@@ -27,8 +27,9 @@ export async function askRescan({ platform }: Inspection, version: VersionId): P
 
 export { classifyStep } from './classify-step.ts'
 export { convert } from './conversion.ts'
-export { extractStep, fetchSource } from './extract-step.ts'
-export { type Converter, type Desk, stoppedBy } from './extraction.ts'
+export { extractStep } from './extract-step.ts'
+export { type Desk, type ExtractJob, MAX_SOURCE_BYTES, stoppedBy } from './extraction.ts'
+export { fetchSource } from './fetching.ts'
 export { NotNow, type Outcome, runStep, type StepWork } from './pipeline.ts'
 export { quarantineHandlers } from './quarantine.ts'
 export { quarantineStep } from './quarantine-step.ts'

@@ -1,18 +1,18 @@
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Db } from '../../platform/database/connect.ts'
 import { type Sandbox, SandboxError } from '../../platform/sandbox/sandbox.ts'
-import type { Facts, Piece } from '../../providers/extractors/port.ts'
+import type { Facts, Piece, Source } from '../../providers/extractors/port.ts'
 import {
+  type Source as Recording,
   type RunTool,
   ToolError,
   type Transcriber,
   type Transcript,
   TranscriptionError,
 } from '../../providers/transcribers/port.ts'
-import { openCopy, type Uploads } from '../uploads/room.ts'
+import type { Uploads } from '../uploads/room.ts'
 import { joinFacts } from './extraction.ts'
+import { fetchSource } from './fetching.ts'
 import { NotNow, type Outcome, type StepWork } from './pipeline.ts'
 import { storable } from './spool.ts'
 import { type Claim, findInspected, type Inspected } from './steps.sql.ts'
@@ -21,7 +21,7 @@ import { type FactsRow, findFacts } from './understanding.sql.ts'
 import { writeDown } from './write-down.ts'
 
 /** What is brought to this machine to be listened to at all. */
-const MAX_SOURCE_BYTES = 2 * 1024 ** 3
+const MAX_RECORDING_BYTES = 2 * 1024 ** 3
 const NO_SUCH_PROGRAM = 127
 
 /** How recordings are listened to. */
@@ -56,8 +56,9 @@ export function transcribeStep(uploads: Uploads, { sandbox: getSandbox, transcri
     if (!known || !transcriber || unheard !== undefined) return end({ state: 'skipped', reason: unheard ?? null })
     const sandbox = await getSandbox()
     return sandbox.withFolder(async (folder) => {
-      const path = await fetchRecording(uploads, claim, known.found, folder, signal)
-      const listened = await listen(transcriber, toolsOf(sandbox), path, known, signal)
+      const source = await fetchSource(uploads, claim, known.found, { folder, signal })
+      const recording = recordingOf({ ...source, path: join(folder, source.path) }, known)
+      const listened = await listen(transcriber, toolsOf(sandbox), recording, known.language, signal)
       if ('state' in listened) return end(listened)
       const { cutShort = null } = listened
       const apply = (db: Db) => writeTranscript(db, claim, listened, transcriber.engine)
@@ -84,37 +85,26 @@ function whyNot(known: Known | undefined, transcriber: Transcriber | undefined):
   if (!transcriber) return 'no engine is set up that transcribes'
   if (!isListenedTo(found.media_type)) return `${found.media_type} is no recording`
   if (found.scan === 'infected') return 'it is infected'
-  if (found.size_bytes > MAX_SOURCE_BYTES) return 'it is too large to be listened to'
+  if (found.size_bytes > MAX_RECORDING_BYTES) return 'it is too large to be listened to'
   if (facts?.width !== undefined && facts.more?.['audio.codec'] === undefined) return 'it has no sound'
   return undefined
 }
 
-async function fetchRecording(
-  uploads: Uploads,
-  { tenant_id: tenantId }: Claim,
-  { copy }: Inspected,
-  folder: string,
-  signal: AbortSignal,
-): Promise<string> {
-  if (!copy) throw new NotNow('no copy of the bytes can be read')
-  const path = join(folder, 'source')
-  await pipeline(await openCopy(uploads, tenantId, copy, { signal }), createWriteStream(path, { mode: 0o600 }))
-  return path
+function recordingOf(source: Source, { facts }: Known): Recording {
+  const durationMs = facts?.durationMs
+  return { ...source, ...(durationMs !== undefined && { durationMs }) }
 }
 
 /** @returns what was said, or how the step ends without it */
 async function listen(
   transcriber: Transcriber,
   runTool: RunTool,
-  path: string,
-  { found, facts, language }: Known,
+  recording: Recording,
+  language: string | undefined,
   signal: AbortSignal,
 ): Promise<Transcript | Outcome> {
-  const { size_bytes: sizeBytes, media_type: mediaType, name } = found
-  const durationMs = facts?.durationMs
-  const source = { path, sizeBytes, mediaType, name, ...(durationMs !== undefined && { durationMs }) }
   try {
-    return await transcriber.transcribe(source, { runTool, signal, ...(language !== undefined && { language }) })
+    return await transcriber.transcribe(recording, { runTool, signal, ...(language !== undefined && { language }) })
   } catch (error) {
     if (!(error instanceof TranscriptionError) || error.kind === 'failed') throw error
     if (error.kind === 'unavailable') throw new NotNow(error.message, { cause: error })

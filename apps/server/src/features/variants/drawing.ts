@@ -1,14 +1,21 @@
 import { isUniqueViolation } from '../../platform/database/transaction.ts'
-import type { Picture, PictureFormat, PreviewLimits, Source, Wanted } from '../../providers/previewers/port.ts'
+import type {
+  Converter,
+  Picture,
+  PictureFormat,
+  PreviewLimits,
+  Source,
+  Wanted,
+} from '../../providers/previewers/port.ts'
 import {
   askStep,
   type Claim,
-  type Converter,
   convert,
   type Desk,
   fetchSource,
   findInspected,
   type Inspected,
+  MAX_SOURCE_BYTES,
   NotNow,
   type Outcome,
   type StepWork,
@@ -23,8 +30,6 @@ import * as rows from './variants.sql.ts'
 
 const MIB = 1024 * 1024
 
-/** What a file may be to be drawn at all. */
-const MAX_SOURCE_BYTES = 512 * MIB
 const LIMITS: PreviewLimits = { pixels: 100_000_000, textChars: 100_000 }
 const CHILD_LIMITS = { wallSeconds: 60, cpuSeconds: 90, memoryBytes: 1024 * MIB, outputBytes: 64 * MIB }
 
@@ -59,12 +64,9 @@ interface Order {
 export function variantsStep(variants: Variants): StepWork {
   const { inTenant } = variants.uploads.platform
   return async (claim, signal, end) => {
-    const found = await inTenant(claim.tenant_id, (db) => findInspected(db, claim))
-    if (!found) return end({ state: 'skipped', reason: 'the version is no more' })
-    if (found.scan !== 'clean' && found.scan !== 'not_scanned')
-      return end({ state: 'skipped', reason: `its scan says ${found.scan}` })
-    const way = variants.wayOf(found.media_type)
-    const asked = await inTenant(claim.tenant_id, (db) => findOrders(variants, db, claim, found, way))
+    const seen = await inTenant(claim.tenant_id, (db) => lookAt(variants, db, claim))
+    if (typeof seen === 'string') return end({ state: 'skipped', reason: seen })
+    const { found, way, asked } = seen
     if (asked.orders.length === 0 && asked.impossible.length === 0)
       return end({ state: 'done', reason: 'nothing to do' })
     if ('reason' in way) return end(refused(claim, asked, way.reason))
@@ -86,6 +88,21 @@ interface Asked {
 }
 
 type Db = Parameters<NonNullable<Outcome['apply']>>[0]
+
+interface Seen {
+  found: Inspected
+  way: Way
+  asked: Asked
+}
+
+/** @returns why nothing may be drawn, where nothing may */
+async function lookAt(variants: Variants, db: Db, claim: Claim): Promise<Seen | string> {
+  const found = await findInspected(db, claim)
+  if (!found) return 'the version is no more'
+  if (found.scan !== 'clean' && found.scan !== 'not_scanned') return `its scan says ${found.scan}`
+  const way = variants.wayOf(found.media_type)
+  return { found, way, asked: await findOrders(variants, db, claim, found, way) }
+}
 
 async function findOrders(variants: Variants, db: Db, claim: Claim, found: Inspected, way: Way): Promise<Asked> {
   const { sizes, assetType, rules } = await rows.findWishes(db, claim)

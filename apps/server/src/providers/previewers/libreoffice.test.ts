@@ -11,7 +11,8 @@ import { createSandbox, type Sandbox } from '../../platform/sandbox/sandbox.ts'
 import { pdfExtractor } from '../extractors/pdf.ts'
 import { tell } from '../extractors/test-run.ts'
 import { pdfPreviewer } from './pdf.ts'
-import { converterOf, SOURCE_NAME } from './programs.ts'
+import { SOURCE_NAME } from './port.ts'
+import { converterOf } from './programs.ts'
 import { convert } from './test-conversion.ts'
 import {
   linkedPicture,

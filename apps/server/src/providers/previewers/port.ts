@@ -1,3 +1,5 @@
+import type { Source } from '../extractors/port.ts'
+
 /**
  * A previewer makes pictures of one family of files: of an image, of a document's pages, of a text, of a sound. It trusts
  * nothing in them.
@@ -16,16 +18,7 @@ export interface Previewer {
   render(source: Source, wanted: readonly Wanted[], emit: Emit, limits: PreviewLimits): Promise<void>
 }
 
-export interface Source {
-  /** A plain file on local disk that nobody changes meanwhile. */
-  path: string
-  sizeBytes: number
-  mediaType: string
-  /** As its sender called it. */
-  name: string
-  /** Of a text whose encoding is certain. */
-  charset?: string
-}
+export type { Source }
 
 export interface Wanted {
   /** From 1. A file without pages has one. */
@@ -55,6 +48,36 @@ export interface PreviewLimits {
   pixels: number
   /** Of a text that is drawn. */
   textChars: number
+}
+
+/** What a converter's source is called in its folder. */
+export const SOURCE_NAME = 'source'
+
+/**
+ * An external program that turns files into files of another type, which are drawn or read.
+ *
+ * Whoever starts one writes its `files` into an empty folder beside the source, runs it there with HOME set to that
+ * folder, and finds its output there, or nothing: a program may end well without having made anything.
+ */
+export interface Converter {
+  id: string
+  /** To be found by PATH. */
+  program: string
+  /** Media types. */
+  reads: readonly string[]
+  output: { name: string; mediaType: string }
+  /** What must lie in the folder before it starts, by path. */
+  files(): Record<string, string>
+  /** @param sourceName SOURCE_NAME, after which some programs call their output */
+  arguments(sourceName: string, durationMs?: number): string[]
+  limits: ConverterLimits
+}
+
+export interface ConverterLimits {
+  wallSeconds: number
+  cpuSeconds: number
+  memoryBytes: number
+  outputBytes: number
 }
 
 export type PreviewErrorKind =

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { READS, VIDEO } from '../extractors/media-types.ts'
 import { DRAWS } from './media-types.ts'
-import { CONVERTERS, converterOf, SOURCE_NAME } from './programs.ts'
+import { SOURCE_NAME } from './port.ts'
+import { CONVERTERS, converterOf } from './programs.ts'
 
 const drawn: readonly string[] = Object.values(DRAWS).flat()
 

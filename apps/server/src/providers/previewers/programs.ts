@@ -1,38 +1,10 @@
-/**
- * External programs that turn what nobody here draws into what somebody does, as data: nothing is started here.
- *
- * Whoever starts one writes its `files` into an empty folder beside the source, runs it there with HOME set to that
- * folder, and finds its output there, or nothing: a program may end well without having made anything.
- */
+/** External programs that turn what nobody here draws into what somebody does, as data: nothing is started here. */
 import { OPEN_DOCUMENT, READS, VIDEO } from '../extractors/media-types.ts'
 import { libreOfficeProfile, PROFILE } from './libreoffice-profile.ts'
 import { PCM } from './media-types.ts'
-
-export interface Converter {
-  id: string
-  /** To be found by PATH. */
-  program: string
-  /** Media types. */
-  reads: readonly string[]
-  output: { name: string; mediaType: string }
-  /** What must lie in the folder before it starts, by path. */
-  files(): Record<string, string>
-  /** @param sourceName SOURCE_NAME, after which some programs call their output */
-  arguments(sourceName: string, durationMs?: number): string[]
-  limits: ConverterLimits
-}
-
-export interface ConverterLimits {
-  wallSeconds: number
-  cpuSeconds: number
-  memoryBytes: number
-  outputBytes: number
-}
+import { type Converter, type ConverterLimits, SOURCE_NAME } from './port.ts'
 
 const MIB = 1024 ** 2
-
-/** What the source is called in its folder. */
-export const SOURCE_NAME = 'source'
 
 /** Of a document; the rest is not laid out on paper. */
 const MAX_PAGES = 100

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Converter, type ConverterLimits, SOURCE_NAME } from './programs.ts'
+import { type Converter, type ConverterLimits, SOURCE_NAME } from './port.ts'
 
 /** As much of a sandbox as a conversion needs. */
 interface Runner {
