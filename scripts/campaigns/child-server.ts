@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hostEnvironment } from '../../apps/server/test/host-environment.ts'
 import { type Caller, callerOf } from '../../apps/server/test/service.ts'
 
 /** A server in a process of its own, so that its memory is its own. */
@@ -25,7 +26,7 @@ export async function startChildServer(settings: Record<string, string> = {}): P
   const adminKey = randomBytes(24).toString('base64url')
   const child = spawn(process.execPath, [MAIN, 'serve'], {
     env: {
-      PATH: process.env['PATH'],
+      ...hostEnvironment(),
       ...(process.env['DATABASE_URL'] && { DATABASE_URL: process.env['DATABASE_URL'] }),
       STOWAGE_DATA: data,
       STOWAGE_HOST: '127.0.0.1',

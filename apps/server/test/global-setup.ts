@@ -12,8 +12,21 @@ declare module 'vitest' {
   }
 }
 
-/** One database server for a test run: the one named by STOWAGE_TEST_DATABASE_URL, or an embedded one that syncs nothing. */
+/**
+ * One database server for a test run: the one named by STOWAGE_TEST_DATABASE_URL, or an embedded one that syncs nothing.
+ * And one folder for compiled code, since half of a server's start is compiling.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const compiled = mkdtempSync(join(tmpdir(), 'stowage-compiled-'))
+  process.env['NODE_COMPILE_CACHE'] = compiled
+  const stopDatabase = await provideDatabase(project)
+  return async () => {
+    await stopDatabase()
+    rmSync(compiled, { recursive: true, force: true })
+  }
+}
+
+async function provideDatabase(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['STOWAGE_TEST_DATABASE_URL']
   if (given !== undefined && given !== '') {
     project.provide('testServer', connectionOf(new URL(given)))

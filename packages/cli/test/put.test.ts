@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hostEnvironment } from '../../../apps/server/test/host-environment.ts'
 import { openDiskFile } from '../src/disk-file.ts'
 import { countingProxy } from './counting-proxy.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -27,7 +28,7 @@ afterAll(async () => {
 })
 
 function start(url: string, ...args: string[]): ChildProcess {
-  const env = { PATH: process.env['PATH'], HOME: folder, STOWAGE_URL: url, STOWAGE_KEY: server.key }
+  const env = { ...hostEnvironment(), HOME: folder, STOWAGE_URL: url, STOWAGE_KEY: server.key }
   return spawn(process.execPath, [bin, 'put', '--type', 'backup_file', '--json', ...args], { env, cwd: folder })
 }
 

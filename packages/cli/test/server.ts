@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { hostEnvironment } from '../../../apps/server/test/host-environment.ts'
 
 const main = fileURLToPath(new URL('../../../apps/server/src/main.ts', import.meta.url))
 const START_LIMIT_MS = 40_000
@@ -23,7 +24,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   const port = await freePort()
   const key = 'test-platform-key-0123456789abcdef0123456789abcdef'
   const env = {
-    PATH: process.env['PATH'],
+    ...hostEnvironment(),
     HOME: data,
     STOWAGE_PORT: String(port),
     STOWAGE_DATA: data,

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { hostEnvironment } from '../../../apps/server/test/host-environment.ts'
 import { type Caller, callerOf } from '../../../apps/server/test/service.ts'
 
 const MAIN = join(import.meta.dirname, '../../../apps/server/src/main.ts')
@@ -48,7 +49,7 @@ export async function run(ground: Ground, command: string, more: Record<string, 
 
 function environmentOf(ground: Ground, more: Record<string, string>): NodeJS.ProcessEnv {
   return {
-    PATH: process.env['PATH'],
+    ...hostEnvironment(),
     TMPDIR: ground.temporary,
     STOWAGE_DATA: ground.data,
     STOWAGE_HOST: '127.0.0.1',

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll } from 'vitest'
+import { hostEnvironment } from '../host-environment.ts'
 import { openStoreSettings } from '../store-settings.ts'
 import { poll } from './poll.ts'
 
@@ -43,7 +44,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     ...settings,
   }
   const server = spawn(process.execPath, [MAIN, 'serve'], {
-    env: { PATH: process.env['PATH'], STOWAGE_LOG_LEVEL: 'warn', ...environment },
+    env: { ...hostEnvironment(), STOWAGE_LOG_LEVEL: 'warn', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

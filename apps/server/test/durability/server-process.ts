@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { hostEnvironment } from '../host-environment.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const START_LIMIT_MS = 60_000
@@ -73,7 +74,7 @@ export async function runCommand(words: string[], options: StartOptions): Promis
 
 function environment(options: StartOptions, port: number): Record<string, string> {
   return {
-    PATH: process.env['PATH'] ?? '',
+    ...hostEnvironment(),
     STOWAGE_DATA: options.data,
     STOWAGE_PORT: String(port),
     STOWAGE_ADMIN_KEY: KEY,
