@@ -4,7 +4,7 @@ import { masterKeysFromValue } from '../src/providers/keys/local-keys.ts'
 import { times } from './effort.ts'
 import { startTestService, type TestService } from './test-service.ts'
 
-const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? times(4, 8))
+const rounds = Number(process.env['STOWAGE_TEST_ROUNDS'] ?? times(3, 8))
 
 describe('races', () => {
   const masterKeys = twoMasterKeys()

@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Figures } from '../../../../scripts/campaigns/kill/campaign.ts'
+import { times } from '../effort.ts'
 
 const CAMPAIGN = join(import.meta.dirname, '../../../../scripts/campaigns/kill.ts')
-const kills = Number(process.env['STOWAGE_TEST_KILLS'] ?? 4)
+const kills = Number(process.env['STOWAGE_TEST_KILLS'] ?? times(2, 4))
 
 test(
   'a server killed at any moment, alone or with its database, keeps all that it acknowledged and leaves nothing stray',

@@ -13,7 +13,7 @@ const MAX_PIECE_CHARS = 64 * 1024
 const READ_AHEAD_BYTES = 2 * MIB
 const SEED = 20_261_121
 /** Of each kind of file. */
-const [CUTS, NOISES, MUTATIONS] = [times(15, 40), times(10, 30), times(15, 200)]
+const [CUTS, NOISES, MUTATIONS] = [times(8, 40), times(5, 30), times(8, 200)]
 const SOME_LINUX = existsSync('/proc/self/io')
 
 /** Limits that no honest sample comes near. */

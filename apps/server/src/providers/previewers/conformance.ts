@@ -19,7 +19,7 @@ import {
 
 const SEED = 20_261_121
 /** Of each kind of file. */
-const [CUTS, NOISES, MUTATIONS] = [times(12, 40), times(10, 30), times(15, 200)]
+const [CUTS, NOISES, MUTATIONS] = [times(8, 40), times(5, 30), times(8, 200)]
 
 /** Limits that no honest sample comes near. */
 export const WIDE_LIMITS: PreviewLimits = { pixels: 100_000_000, textChars: 100_000 }
