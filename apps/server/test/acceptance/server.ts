@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll } from 'vitest'
@@ -32,13 +30,12 @@ const OWN_KEY = 'acceptance-platform-key-0123456789'
 export async function serve(settings: Record<string, string> = {}): Promise<Served> {
   const { STOWAGE_TEST_URL: url, STOWAGE_TEST_KEY: key } = process.env
   if (url && key) return { url: url.replace(/\/+$/, ''), key, own: false }
-  const port = await freePort()
   const data = await mkdtemp(join(tmpdir(), 'stowage-acceptance-'))
   const store = await openStoreSettings(process.env['STOWAGE_TEST_STORE'] ?? 'local')
   const environment = {
     ...store.settings,
     STOWAGE_DATA: data,
-    STOWAGE_PORT: String(port),
+    STOWAGE_PORT: '0',
     STOWAGE_ADMIN_KEY: OWN_KEY,
     STOWAGE_EXTRACT: 'off',
     ...settings,
@@ -60,20 +57,15 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     await store.close()
     await rm(data, { recursive: true, force: true })
   })
-  const origin = `http://localhost:${port}`
-  await poll(async () => {
-    if (server.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output}`)
-    const ready = await fetch(`${origin}/readyz`).catch(() => undefined)
-    return ready?.ok
-  }, READY_WITHIN_MS)
-  return { url: origin, key: OWN_KEY, own: true }
+  return { url: await greetingOf(server, () => output), key: OWN_KEY, own: true }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+/** The address that it prints when it is ready: asked for a port of its own, it takes none that anybody else has. */
+function greetingOf(server: ChildProcess, output: () => string): Promise<string> {
+  return poll(async () => {
+    if (server.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output()}`)
+    return /Stowage serves (\S+)/.exec(output())?.[1]
+  }, READY_WITHIN_MS).catch((error) => {
+    throw new Error(`the server is not ready:\n${output()}`, { cause: error })
+  })
 }

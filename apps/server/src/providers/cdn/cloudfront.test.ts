@@ -74,7 +74,8 @@ async function openApi() {
     const fields = (name: string) =>
       [...body.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map((found) => found[1]!)
     const reference = fields('CallerReference')[0] ?? ''
-    state.references.push(reference)
+    // Somebody who still asks for a server that had this port before names none.
+    if (reference) state.references.push(reference)
     response.setHeader('content-type', 'text/xml')
     const answer = (status: number, xml: string) => response.writeHead(status).end(`<?xml version="1.0"?>${xml}`)
     const error = (status: number, code: string) =>
