@@ -1474,7 +1474,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid)
+CREATE OR REPLACE FUNCTION api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid)
  RETURNS text
  LANGUAGE plpgsql
 AS $function$
@@ -1486,9 +1486,14 @@ begin
   if not found then
     return 'lost';
   end if;
-  insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason, derived)
-    values (t, p_sha256, p_size, p_scan, p_scan_reason, true) on conflict do nothing;
-  placed := api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, null, null, p_scope, p_placement, p_store, p_key,
+  insert into stowage.object (tenant_id, sha256, size_bytes, scan, scan_reason, signatures, derived)
+    values (t, p_sha256, p_size, p_scan, p_scan_reason, p_signatures, not p_attached) on conflict do nothing;
+  if not found and p_attached then
+    -- What was drawn here was never looked at; what a caller sends is.
+    update stowage.object set derived = false, scan = p_scan, scan_reason = p_scan_reason, signatures = p_signatures
+      where tenant_id = t and sha256 = p_sha256 and derived;
+  end if;
+  placed := api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, null, p_signatures, p_scope, p_placement, p_store, p_key,
     p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, 0);
   if placed = 'lost' then
     return 'lost';
@@ -2181,18 +2186,22 @@ CREATE OR REPLACE FUNCTION api.stale_verdicts(p_signatures text, p_limit integer
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select o.tenant_id, v.asset_id, v.n
+  select distinct o.tenant_id, holder.asset_id, holder.n
   from (
-      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') < p_signatures limit p_limit)
+      (select tenant_id, sha256 from stowage.object where not derived and coalesce(signatures, '') < p_signatures limit p_limit)
       union all
-      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') > p_signatures limit p_limit)
+      (select tenant_id, sha256 from stowage.object where not derived and coalesce(signatures, '') > p_signatures limit p_limit)
     ) o
     join lateral (
-      select asset_id, n from stowage.version
-      where tenant_id = o.tenant_id and sha256 = o.sha256 order by created_at desc limit 1
-    ) v on true
-  where not exists (select from stowage.step s where s.tenant_id = o.tenant_id and s.asset_id = v.asset_id and s.n = v.n
-    and s.name = 'scan' and s.state in ('waiting', 'running'))
+      (select asset_id, n from stowage.version
+        where tenant_id = o.tenant_id and sha256 = o.sha256 order by created_at desc limit 1)
+      union all
+      (select asset_id, n from stowage.variant
+        where tenant_id = o.tenant_id and sha256 = o.sha256 and attached order by created_at desc limit 1)
+      limit 1
+    ) holder on true
+  where not exists (select from stowage.step s where s.tenant_id = o.tenant_id and s.asset_id = holder.asset_id
+    and s.n = holder.n and s.name = 'scan' and s.state in ('waiting', 'running'))
   limit p_limit
 $function$
 ;
@@ -2492,7 +2501,7 @@ GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size big
 
 GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
-GRANT EXECUTE ON ROUTINE api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.copies_at(p_store text, p_key text) TO stowage_sweep;
 

@@ -79,7 +79,7 @@ create table stowage.object (
   finding text,
   -- What the scanner knew when it gave its verdict; null where none was asked.
   signatures text,
-  -- Only variants have these bytes: they were drawn here, or looked at when they were attached.
+  -- Only variants have these bytes, and they were drawn here: nobody looks for harm in them.
   derived boolean not null default false,
   created_at timestamptz(3) not null default now(),
   primary key (tenant_id, sha256)

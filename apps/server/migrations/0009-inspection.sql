@@ -109,32 +109,12 @@ end $$;
 create trigger leave_quarantine after delete on stowage.object for each row
   when (old.scan = 'infected') execute function stowage.leave_quarantine();
 
--- Versions whose bytes the present scanner has not judged, the newest of each object: those that were never scanned
--- first.
-create function api.stale_verdicts(p_signatures text, p_limit integer)
-returns table (tenant_id uuid, asset_id uuid, n integer)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select o.tenant_id, v.asset_id, v.n
-  from (
-      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') < p_signatures limit p_limit)
-      union all
-      (select tenant_id, sha256, created_at from stowage.object where not derived and coalesce(signatures, '') > p_signatures limit p_limit)
-    ) o
-    join lateral (
-      select asset_id, n from stowage.version
-      where tenant_id = o.tenant_id and sha256 = o.sha256 order by created_at desc limit 1
-    ) v on true
-  where not exists (select from stowage.step s where s.tenant_id = o.tenant_id and s.asset_id = v.asset_id and s.n = v.n
-    and s.name = 'scan' and s.state in ('waiting', 'running'))
-  limit p_limit
-$$;
-
 -- How many files wait for which step, and how many were given up.
 create function api.count_steps() returns table (name text, state text, count bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select name, state, count(*) from stowage.step where state in ('waiting', 'running', 'dead') group by 1, 2
 $$;
 
-revoke execute on function api.judge, api.settle_verdict, api.stale_verdicts, api.count_steps from public;
+revoke execute on function api.judge, api.settle_verdict, api.count_steps from public;
 grant execute on function api.judge, api.settle_verdict to stowage_app;
-grant execute on function api.stale_verdicts, api.count_steps to stowage_sweep;
+grant execute on function api.count_steps to stowage_sweep;

@@ -105,7 +105,7 @@ export function createInspection(
       prune: ({ tenant_id: tenantId, asset_id: assetId }, _signal, end) =>
         end({ state: 'done', apply: (db) => pruneByRule(db, tenantId, assetId, releaseDelaySeconds) }),
     },
-    onDead: { scan: scanGivenUp },
+    onDead: { scan: scanGivenUp(scanner) },
     log,
   }
 }

@@ -160,6 +160,18 @@ export const endless =
     more()
   }
 
+/** Passes on what is smaller, and is gone at once with what is not. */
+export const breaksOffAt =
+  (sizeBytes: number): Fault =>
+  (client, forward) => {
+    forward()
+    let taken = 0
+    client.on('data', (piece: Buffer) => {
+      taken += piece.length
+      if (taken >= sizeBytes) client.resetAndDestroy()
+    })
+  }
+
 /** Passes everything on, and keeps the answer to itself until `until` is over. */
 export const slow =
   (until: Promise<void>): Fault =>

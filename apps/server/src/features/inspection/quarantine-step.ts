@@ -5,7 +5,7 @@ import type { Db } from '../../platform/database/connect.ts'
 import type { Platform } from '../../platform/invoke.ts'
 import type { Inspector } from '../uploads/room.ts'
 import type { StepWork } from './pipeline.ts'
-import { askStep, type Claim, findInspected } from './steps.sql.ts'
+import { askStep, type Claim, findInspected, isOf } from './steps.sql.ts'
 
 /**
  * Shows a verdict with every asset whose bytes it is about. Harmful ones are taken out of reach, once for all versions
@@ -20,8 +20,10 @@ export function quarantineStep(
     end({
       state: 'done',
       apply: async (db) => {
-        if (await isHarmful(db, claim, quarantineStoreId)) await recordHarm(platform, db, claim)
-        else await goOn(db, claim, inspector)
+        const contents = await settleContents(db, claim, quarantineStoreId)
+        for (const { sha256 } of contents.filter(({ harmful }) => harmful))
+          await recordHarm(platform, db, claim, sha256)
+        if (contents.some(({ own, harmful }) => own && !harmful)) await goOn(db, claim, inspector)
       },
     })
 }
@@ -34,27 +36,41 @@ async function goOn(db: Db, claim: Claim, { reads, draws }: Pick<Inspector, 'rea
   if (draws(found.media_type)) await askStep(db, { ...claim, name: 'variants' }, claim.priority)
 }
 
-async function isHarmful(db: Db, claim: Claim, storeId: string): Promise<boolean> {
-  const { rows } = await sql<{ harmful: boolean }>`
-    select api.settle_verdict(v.sha256, ${storeId}) as harmful from version v
-    where v.tenant_id = ${claim.tenant_id} and v.asset_id = ${claim.asset_id} and v.n = ${claim.n}`.execute(db)
-  return rows[0]?.harmful === true
+interface Settled {
+  sha256: Buffer
+  /** Of the version itself, not of what was attached to it. */
+  own: boolean
+  harmful: boolean
 }
 
-async function recordHarm(platform: Platform, db: Db, claim: Claim): Promise<void> {
-  const entered = await enterQuarantine(db, claim, newUuid())
+/** Of what was attached, that alone which is harmful: nothing else shows its verdict. */
+async function settleContents(db: Db, claim: Claim, storeId: string): Promise<Settled[]> {
+  const { rows } = await sql<Settled>`
+    select sha256, own, api.settle_verdict(sha256, ${storeId}) as harmful
+    from (
+      select sha256, true as own from version v where ${isOf(claim, 'v')}
+      union all
+      select distinct v.sha256, false from variant v
+        join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+        where ${isOf(claim, 'v')} and v.attached and o.scan = 'infected'
+    ) contents`.execute(db)
+  return rows
+}
+
+async function recordHarm(platform: Platform, db: Db, claim: Claim, sha256: Buffer): Promise<void> {
+  const entered = await enterQuarantine(db, claim, sha256, newUuid())
   if (entered === undefined) return
   const act = { tenantId: claim.tenant_id, subject: [toId('quarantine', entered), toId('asset', claim.asset_id)] }
   await auditOwnAct(platform.auditTrail, db, 'system.quarantine', act, platform.clock())
 }
 
 /** @returns undefined when these bytes are in quarantine already */
-async function enterQuarantine(db: Db, claim: Claim, id: string): Promise<string | undefined> {
+async function enterQuarantine(db: Db, claim: Claim, sha256: Buffer, id: string): Promise<string | undefined> {
   const { rows } = await sql<{ id: string }>`
     insert into quarantine_entry (tenant_id, id, sha256, finding, signatures, size_bytes, name, asset_id)
-    select v.tenant_id, ${id}, v.sha256, o.finding, o.signatures, o.size_bytes, v.name, v.asset_id
-    from version v join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
-    where v.tenant_id = ${claim.tenant_id} and v.asset_id = ${claim.asset_id} and v.n = ${claim.n} and o.scan = 'infected'
+    select v.tenant_id, ${id}, o.sha256, o.finding, o.signatures, o.size_bytes, v.name, v.asset_id
+    from version v join object o on o.tenant_id = v.tenant_id
+    where ${isOf(claim, 'v')} and o.sha256 = ${sha256} and o.scan = 'infected'
     on conflict (tenant_id, sha256) where state = 'held' do nothing
     returning id`.execute(db)
   return rows[0]?.id

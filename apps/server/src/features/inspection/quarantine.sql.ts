@@ -2,13 +2,15 @@ import { type Selectable, sql } from 'kysely'
 import { type Principal, principalKind } from '../../domain/principal.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { QuarantineEntryTable } from '../../platform/database/tables.ts'
+import type { Pointer } from '../assets/room.ts'
+import type { VersionId } from './steps.sql.ts'
 
 /** All SQL of the quarantine and of its report. */
 
 export type Entry = Selectable<QuarantineEntryTable> & { asset_ids: string[] }
 
-const ASSETS_OF = sql<string[]>`array(select distinct v.asset_id from version v
-  where v.tenant_id = q.tenant_id and v.sha256 = q.sha256 limit 100)`
+const ASSETS_OF = sql<string[]>`array(select distinct p.asset_id from pointer p
+  where p.tenant_id = q.tenant_id and p.sha256 = q.sha256 limit 100)`
 
 export interface EntryFilter {
   state?: string | undefined
@@ -53,7 +55,7 @@ export async function lockEntry(
   const found = await entry().executeTakeFirst()
   if (!found) return undefined
   await sql`select from asset where tenant_id = ${tenantId} and id in (
-      select asset_id from version where tenant_id = ${tenantId} and sha256 = ${found.sha256})
+      select asset_id from pointer where tenant_id = ${tenantId} and sha256 = ${found.sha256})
     order by id for update`.execute(db)
   await sql`select from object where tenant_id = ${tenantId} and sha256 = ${found.sha256} for update`.execute(db)
   return entry().forUpdate().executeTakeFirst()
@@ -137,6 +139,27 @@ export async function findHolders(db: Db, tenantId: string, sha256: Buffer): Pro
         and other.sha256 <> v.sha256) as left
     from version v where v.tenant_id = ${tenantId} and v.sha256 = ${sha256}
     group by v.tenant_id, v.asset_id, v.sha256 order by v.asset_id`.execute(db)
+  return rows
+}
+
+/** A version with these bytes, or with a file attached that has them. */
+export async function findBearer(db: Db, tenantId: string, sha256: Buffer): Promise<VersionId | undefined> {
+  const { rows } = await sql<VersionId>`
+    select tenant_id, asset_id, n::int as n from pointer where tenant_id = ${tenantId} and sha256 = ${sha256} limit 1`.execute(
+    db,
+  )
+  return rows[0]
+}
+
+/** Removes what has these bytes beside a version, drawn or attached. */
+export async function deleteVariants(
+  db: Db,
+  tenantId: string,
+  sha256: Buffer,
+): Promise<(Pointer & { attached: boolean })[]> {
+  const { rows } = await sql<Pointer & { attached: boolean }>`
+    delete from variant where tenant_id = ${tenantId} and sha256 = ${sha256}
+    returning sha256, scope, size_bytes, attached`.execute(db)
   return rows
 }
 

@@ -3,9 +3,9 @@ import { toId, toUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import { pageOf, positionOf } from '../../platform/page.ts'
-import { lockAssetRow, purgeAsset, recordUsage, removeVersions, shareHoldGuard } from '../assets/room.ts'
+import { lockAssetRow, purgeAsset, recordUsage, releaseCopies, removeVersions, shareHoldGuard } from '../assets/room.ts'
 import * as rows from './quarantine.sql.ts'
-import { askStep } from './steps.sql.ts'
+import { askStep, INTERACTIVE } from './steps.sql.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const REPORT_DAYS = 30
@@ -37,11 +37,8 @@ export function quarantineHandlers(options: QuarantineOptions) {
     'quarantine.revoke': async (context, { quarantineId, reason }) => {
       const entry = await lock(context, quarantineId, 'released')
       await rows.condemnBytes(context.db, context.tenantId, entry)
-      const [holder] = await rows.findHolders(context.db, context.tenantId, entry.sha256)
-      if (holder) {
-        const step = { tenant_id: context.tenantId, asset_id: holder.asset_id, n: holder.numbers[0] as number }
-        await askStep(context.db, { ...step, name: 'quarantine' }, 0)
-      }
+      const bearer = await rows.findBearer(context.db, context.tenantId, entry.sha256)
+      if (bearer) await askStep(context.db, { ...bearer, name: 'quarantine' }, INTERACTIVE)
       return turned(context, entry.id, 'held', reason)
     },
     'quarantine.purge': async (context, { quarantineId }) => {
@@ -49,6 +46,7 @@ export function quarantineHandlers(options: QuarantineOptions) {
       const { id, sha256 } = await lock(context, quarantineId, 'held')
       for (const holder of await rows.findHolders(context.db, context.tenantId, sha256))
         await purgeFrom(context, holder)
+      await purgeVariants(context, sha256)
       await turn(context, id, 'purged', null)
       return undefined
     },
@@ -83,6 +81,14 @@ async function purgeFrom({ db, tenantId }: Context, { asset_id: assetId, numbers
   if (numbers.includes(asset.current_n)) await rows.makeLeftCurrent(db, tenantId, assetId, left)
   const freed = await removeVersions(db, tenantId, assetId, numbers, 0)
   await recordUsage(db, tenantId, { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
+}
+
+async function purgeVariants({ db, tenantId }: Context, sha256: Buffer): Promise<void> {
+  const gone = await rows.deleteVariants(db, tenantId, sha256)
+  const released = await releaseCopies(db, gone, 0)
+  const attached = gone.filter((variant) => variant.attached)
+  const bytes = attached.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
+  await recordUsage(db, tenantId, { bytes: -bytes, files: 0, storedBytes: -released })
 }
 
 const report: Handler<'securityReports.get'> = async ({ db, tenantId, now }, input) => {

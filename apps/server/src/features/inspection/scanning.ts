@@ -21,6 +21,8 @@ export interface WatchedScanner extends Scanning {
   /** The name of what it knows, having made sure that it can be trusted. @throws ScanError */
   ready(signal: AbortSignal): Promise<string>
   open: Scanner['open']
+  /** The name of what it knew when it last told, if it ever did. */
+  knew(): string | undefined
   state(): 'up' | 'down'
   load: Scanner['load']
   close(): void
@@ -29,6 +31,7 @@ export interface WatchedScanner extends Scanning {
 /** Scans what streams by, and remembers when the scanner was away, so that not every upload waits to find that out. */
 export function watchScanner(scanner: Scanner, options: ScannerOptions, log: Logger): WatchedScanner {
   let known: { signatures: string; at: number } | undefined
+  let told: string | undefined
   let failedAt = Number.NEGATIVE_INFINITY
   let state: 'up' | 'down' = 'up'
   const turn = (now: 'up' | 'down', error?: unknown) => {
@@ -47,6 +50,7 @@ export function watchScanner(scanner: Scanner, options: ScannerOptions, log: Log
     try {
       const signatures = await scanner.signatures(signal)
       if (signatures !== known?.signatures) await scanner.check(signal)
+      told = signatures
       known = { signatures, at: Date.now() }
       turn('up')
       return signatures
@@ -60,7 +64,8 @@ export function watchScanner(scanner: Scanner, options: ScannerOptions, log: Log
     if (Date.now() - failedAt < REST_MS) return resting
     return tapOn({ scanner, ready, failed: (error) => turn('down', error), waitMs: options.waitMs })
   }
-  return { ready, begin, open: scanner.open, state: () => state, load: scanner.load, close: scanner.close }
+  const { open, load, close } = scanner
+  return { ready, begin, open, knew: () => told, state: () => state, load, close }
 }
 
 const resting: ScanTap = { write: async () => undefined, verdict: async () => PENDING, cancel: () => undefined }

@@ -122,35 +122,52 @@ export async function countSteps(sweep: pg.Pool) {
   return (await sweep.query<{ name: string; state: string; count: number }>(text)).rows
 }
 
-/** A version as the pipeline sees it: what its bytes are known to be, and the best copy to read them from. */
-export interface Inspected {
+/** Some bytes as the scanner sees them, and the best copy to read them from. */
+export interface Content {
   sha256: Buffer
   size_bytes: number
-  name: string
-  media_type: string
-  charset: string | null
   scan: string
   signatures: string | null
-  /** Whether what it says was read. */
-  is_read: boolean
   copy: StoredCopy | null
 }
 
+/** A version as the pipeline sees it. */
+export interface Inspected extends Content {
+  name: string
+  media_type: string
+  charset: string | null
+  /** Whether what it says was read. */
+  is_read: boolean
+}
+
+type Joined<Facts> = Omit<Facts, 'copy'> & Omit<StoredCopy, 'id'> & { copy_id: string | null }
+
+const OF_CONTENT = sql`v.sha256, v.size_bytes, v.scope, o.scan, o.signatures,
+  c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted`
+const CONTENT = sql`join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
+  left join lateral (
+    select copy.* from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
+    where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
+    order by p.rank limit 1
+  ) c on true`
+
 export async function findInspected(db: Db, of: VersionId): Promise<Inspected | undefined> {
-  const { rows } = await sql<Omit<Inspected, 'copy'> & Omit<StoredCopy, 'id'> & { copy_id: string | null }>`
-    select v.sha256, v.size_bytes, v.name, v.media_type, v.charset, v.scope, o.scan, o.signatures,
-      exists (select from version_facts f where f.tenant_id = v.tenant_id and f.asset_id = v.asset_id and f.n = v.n) as is_read,
-      c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted
-    from version v
-      join object o on o.tenant_id = v.tenant_id and o.sha256 = v.sha256
-      left join lateral (
-        select copy.* from copy join placement p on p.tenant_id = copy.tenant_id and p.id = copy.placement_id
-        where copy.tenant_id = v.tenant_id and copy.sha256 = v.sha256 and copy.scope = v.scope and copy.state = 'live'
-        order by p.rank limit 1
-      ) c on true
-    where ${isOf(of, 'v')}`.execute(db)
-  const [found] = rows
-  if (!found) return undefined
-  const { copy_id: id, store_id, key, isolation, envelope, encrypted, scope, ...facts } = found
-  return { ...facts, copy: id === null ? null : { id, scope, store_id, key, isolation, envelope, encrypted } }
+  const { rows } = await sql<Joined<Inspected>>`
+    select v.name, v.media_type, v.charset, ${OF_CONTENT},
+      exists (select from version_facts f where f.tenant_id = v.tenant_id and f.asset_id = v.asset_id and f.n = v.n) as is_read
+    from version v ${CONTENT} where ${isOf(of, 'v')}`.execute(db)
+  return rows[0] && withCopy<Inspected>(rows[0])
+}
+
+/** The files that callers have attached to a version. */
+export async function findAttached(db: Db, of: VersionId): Promise<Content[]> {
+  const { rows } = await sql<Joined<Content>>`
+    select ${OF_CONTENT} from variant v ${CONTENT} where ${isOf(of, 'v')} and v.attached`.execute(db)
+  return rows.map(withCopy<Content>)
+}
+
+function withCopy<Facts extends Content>(row: Joined<Facts>): Facts {
+  const { copy_id: id, store_id, key, isolation, envelope, encrypted, scope, ...facts } = row
+  const copy = id === null ? null : { id, scope, store_id, key, isolation, envelope, encrypted }
+  return { ...facts, copy } as unknown as Facts
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLEAN, look, runEverything } from '../../../test/at-rest.ts'
+import { breaksOffAt, type Manner } from '../../../test/clamd-proxy.ts'
 import { useOwnScanner } from '../../../test/own-scanner.ts'
 import { addressOf } from '../../../test/real-services.ts'
 import {
@@ -9,6 +10,7 @@ import {
   expectPending,
   infected,
   later,
+  runSteps,
   scanStepOf,
   shown,
   upload,
@@ -25,6 +27,7 @@ const MIB = 1024 * 1024
 const SMALL_BYTES = 500
 const LARGE_BYTES = 600_000
 const LIMIT_BYTES = 8 * MIB
+const VERSION = (number: number) => `ClamAV 1.4.6/${number}/Sat Nov 21 10:00:00 2026`
 
 let service: TestService
 
@@ -56,10 +59,30 @@ describe.skipIf(!addressOf('clamd'))('a file and its verdict', () => {
   }
 
   /** A scanner that knows other things from now on. */
-  const becomeNewer = async (number: number) => {
-    await scanner.proxy.become({ version: `ClamAV 1.4.6/${number}/Sat Nov 21 10:00:00 2026` })
+  const becomeNewer = async (number: number, manner: Manner = {}) => {
+    await scanner.proxy.become({ ...manner, version: VERSION(number) })
     later()
   }
+
+  test('that its scanner breaks off at is given up, until that knows other things or somebody asks', async () => {
+    const breaksOff = { scans: breaksOffAt(LARGE_BYTES) }
+    await scanner.proxy.become({ ...breaksOff, version: VERSION(1) })
+    const { id } = await upload(service, newText(LARGE_BYTES))
+    for (let time = 0; time < 3; time += 1) await runSteps(service)
+    const givenUp = { state: 'dead', failures: 3 }
+    expect(await scanStepOf(service, id)).toMatchObject(givenUp)
+    expect(await shown(service, id)).toMatchObject({ scan: { status: 'error', reason: 'scannerFailed' } })
+    const { attempts } = await scanStepOf(service, id)
+    await runSteps(service)
+    expect(await scanStepOf(service, id)).toMatchObject({ ...givenUp, attempts })
+    await becomeNewer(2, breaksOff)
+    for (let time = 0; time < 4; time += 1) await runSteps(service)
+    expect(await scanStepOf(service, id)).toMatchObject({ ...givenUp, attempts: attempts + 3 })
+    await becomeNewer(2)
+    await service.call(`/v1/assets/${id}/steps/scan/retry`, { method: 'POST', body: {} })
+    await runSteps(service)
+    expect(await shown(service, id)).toMatchObject({ scan: { status: 'clean' } })
+  })
 
   test('above the limit is readable only where the organization says so', async () => {
     const bytes = Buffer.concat([infected(SMALL_BYTES), newText(LIMIT_BYTES)])

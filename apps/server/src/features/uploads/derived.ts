@@ -212,7 +212,7 @@ async function commitVariant(
   const { of, name, suffix, attached, recipe, mediaType, width, height } = derived
   const { rows } = await sql<{ placed: string }>`select api.commit_variant(${of.asset_id}, ${of.n}, ${name}, ${suffix},
     ${attached}, ${recipe}, ${mediaType}, ${width}, ${height}, ${copy.copyId}, ${sha256}, ${sizeBytes}, ${scan.status},
-    ${scan.reason}, ${copy.scope}, ${copy.placementId}, ${copy.storeId}, ${copy.key}, ${copy.encrypted}, ${copy.storedBytes},
+    ${scan.reason}, ${scan.signatures}, ${copy.scope}, ${copy.placementId}, ${copy.storeId}, ${copy.key}, ${copy.encrypted}, ${copy.storedBytes},
     ${copy.envelope}, ${copy.bound}, ${copy.bytes}, ${newUuid()}) as placed`.execute(db)
   if (rows[0]?.placed === 'lost') throw new Problem('upload.lost')
 }

@@ -306,13 +306,26 @@ test('variants do not stand in the way of files that a new scanner has not seen'
   try {
     const headers = { 'content-type': 'text/plain' }
     const made = await fresh.call('/v1/assets?name=source.txt', { body: Buffer.from('the only source'), headers })
-    for (const suffix of ['a', 'b', 'c', 'd', 'e']) {
-      const path = `/v1/assets/${made.json.id}/variants/note?suffix=${suffix}`
-      await fresh.call(path, { method: 'PUT', body: Buffer.from(`note ${suffix}`), headers })
-    }
-    await askOwner(fresh, `update stowage.object set signatures = 'ClamAV 1' where not derived`)
-    const stale = await askOwner<{ asset_id: string }>(fresh, `select asset_id from api.stale_verdicts('ClamAV 2', 1)`)
-    expect(stale).toEqual([{ asset_id: toUuid(made.json.id) }])
+    const attached = await fresh.call(`/v1/assets/${made.json.id}/variants/note`, {
+      method: 'PUT',
+      body: Buffer.from('a note'),
+      headers,
+    })
+    // As five pictures are that were drawn of it.
+    await askOwner(
+      fresh,
+      `insert into stowage.object (tenant_id, sha256, size_bytes, scan, derived)
+        select tenant_id, sha256(n::text::bytea), 1, 'not_scanned', true from stowage.asset, generate_series(1, 5) n`,
+    )
+    const stale = async (limit: number) =>
+      askOwner<{ asset_id: string }>(fresh, `select asset_id from api.stale_verdicts('ClamAV 2', ${limit})`)
+    expect(await stale(1)).toEqual([{ asset_id: toUuid(made.json.id) }])
+    const knowing = (sha256: string) =>
+      askOwner(fresh, `update stowage.object set signatures = 'ClamAV 2' where sha256 = '\\x${sha256}'`)
+    await knowing(made.json.sha256)
+    expect(await stale(1)).toEqual([{ asset_id: toUuid(made.json.id) }])
+    await knowing(attached.json.sha256)
+    expect(await stale(10)).toEqual([])
   } finally {
     await fresh.stop()
   }
