@@ -210,7 +210,10 @@ function ownDiskFallback(config: Config, { storeId, fallbackStoreId }: Uploads['
   return storeId === config.store ? fallbackStoreId : storeId
 }
 
-/** Opens every door of an app. Stops in the opposite order: no new requests, no new jobs, then what both use. */
+/**
+ * Opens every door of an app. Stops in the opposite order, also when one cannot be opened: no new requests, no new jobs,
+ * then what both use.
+ */
 export async function openDoors(
   app: App,
   config: Config,
@@ -218,21 +221,23 @@ export async function openDoors(
   log: Logger,
   doing: { http: boolean; worker: boolean } = { http: true, worker: true },
 ) {
-  await prepareSchedule(foundation.owner)
-  const leave = await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log)
-  const stopWorker = doing.worker ? await startWorker(app.worker, foundation.sweep, log) : undefined
-  const queue = doing.worker ? await openEventsQueue(config) : undefined
-  const stopQueue = queue && startQueue(queue, (body) => takeMessage(app.storeEvents, body), log)
-  const http = doing.http ? await startHttp(app, config, log) : undefined
-  return {
-    url: http?.url,
-    async stop() {
-      await http?.stop()
-      await stopQueue?.()
-      await stopWorker?.()
-      await leave()
-      await app.close()
-      await foundation.stop()
-    },
+  const stops: (() => Promise<void>)[] = [foundation.stop, app.close]
+  const stop = async () => {
+    for (let each = stops.pop(); each; each = stops.pop()) await each()
+  }
+  try {
+    await prepareSchedule(foundation.owner)
+    stops.push(await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log))
+    if (doing.worker) {
+      stops.push(await startWorker(app.worker, foundation.sweep, log))
+      const queue = await openEventsQueue(config)
+      if (queue) stops.push(startQueue(queue, (body) => takeMessage(app.storeEvents, body), log))
+    }
+    const http = doing.http ? await startHttp(app, config, log) : undefined
+    if (http) stops.push(http.stop)
+    return { url: http?.url, stop }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }

@@ -2,7 +2,7 @@
 import './heap.ts'
 import { resolve } from 'node:path'
 import { destination, type Logger, pino } from 'pino'
-import { createApp, openDoors } from './app.ts'
+import { type App, createApp, openDoors } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
 import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
@@ -82,8 +82,7 @@ async function run(config: Config, doing: { http: boolean; worker: boolean }): P
     fail = settle
   })
   const foundation = await layFoundation(config, log, fail)
-  const app = await createApp(config, foundation, log)
-  await warmDetector()
+  const app = await openApp(config, foundation, log)
   const doors = await openDoors(app, config, foundation, log, doing)
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
@@ -96,6 +95,17 @@ async function run(config: Config, doing: { http: boolean; worker: boolean }): P
   log.info({ signal }, 'stopping')
   await doors.stop()
   return signal.startsWith('SIG') ? 0 : 1
+}
+
+/** Nothing that was started may keep the process alive when the service cannot be. */
+async function openApp(config: Config, foundation: Foundation, log: Logger): Promise<App> {
+  try {
+    await warmDetector()
+    return await createApp(config, foundation, log)
+  } catch (error) {
+    await foundation.stop()
+    throw error
+  }
 }
 
 function greeting(config: Config, url: string): string {

@@ -64,7 +64,10 @@ declare module 'fastify' {
 /** Opens the HTTP door. `stop` lets running requests finish, within fifteen seconds. */
 export async function startHttp(app: HttpApp, options: HttpOptions, log: Logger) {
   const server = createServer(app, options, log)
-  const url = await server.listen({ host: options.host, port: options.port })
+  const { host, port } = options
+  const url = await server.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(error, host, port)
+  })
   return {
     url,
     async stop() {
@@ -73,6 +76,16 @@ export async function startHttp(app: HttpApp, options: HttpOptions, log: Logger)
       clearTimeout(impatient)
     },
   }
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const mended = 'Set STOWAGE_PORT to another one.'
+  if (error.code === 'EADDRINUSE')
+    return new Error(`Port ${port} of ${host} is taken by another program, perhaps by another Stowage. ${mended}`)
+  if (error.code === 'EACCES') return new Error(`Port ${port} may not be opened by this user. ${mended}`)
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new Error(`${host} is no address of this machine. Set STOWAGE_HOST to one, or to 0.0.0.0 for all.`)
+  return error
 }
 
 function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyInstance {
