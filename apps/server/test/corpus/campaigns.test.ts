@@ -24,6 +24,7 @@ describe.skipIf(!isWanted)('a server that is sent hostile files', () => {
       livez: { failed: 0 },
     })
     expect(figures.accepted).toBeGreaterThan(0)
+    expect(figures.unscanned.filter((name) => !name.startsWith('bomb-'))).toEqual([])
   })
 })
 
