@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { newDataFolder } from '../../apps/server/test/data-folder.ts'
 import { hostEnvironment } from '../../apps/server/test/host-environment.ts'
 import { type Caller, callerOf } from '../../apps/server/test/service.ts'
 
@@ -22,7 +22,7 @@ const MAIN = join(import.meta.dirname, '../../apps/server/src/main.ts')
 
 /** Starts a server on a free port and a temporary folder; DATABASE_URL is passed on. */
 export async function startChildServer(settings: Record<string, string> = {}): Promise<ChildServer> {
-  const data = await mkdtemp(join(tmpdir(), 'stowage-campaign-'))
+  const data = await newDataFolder()
   const adminKey = randomBytes(24).toString('base64url')
   const child = spawn(process.execPath, [MAIN, 'serve'], {
     env: {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import type { Connection } from '../src/platform/database/connect.ts'
 import { startEmbedded } from '../src/platform/database/embedded.ts'
+import { SEED } from './data-folder.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,15 +15,17 @@ declare module 'vitest' {
 
 /**
  * One database server for a test run: the one named by STOWAGE_TEST_DATABASE_URL, or an embedded one that syncs nothing.
- * And one folder for compiled code, since half of a server's start is compiling.
+ * And one folder for what makes the
+ * start of another server shorter: compiled code, and the data of a first start.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const compiled = mkdtempSync(join(tmpdir(), 'stowage-compiled-'))
-  process.env['NODE_COMPILE_CACHE'] = compiled
+  const shared = mkdtempSync(join(tmpdir(), 'stowage-shared-'))
+  process.env['NODE_COMPILE_CACHE'] = join(shared, 'compiled')
+  process.env[SEED] = shared
   const stopDatabase = await provideDatabase(project)
   return async () => {
     await stopDatabase()
-    rmSync(compiled, { recursive: true, force: true })
+    rmSync(shared, { recursive: true, force: true })
   }
 }
 

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { newDataFolder } from '../../../apps/server/test/data-folder.ts'
 import { hostEnvironment } from '../../../apps/server/test/host-environment.ts'
 
 const main = fileURLToPath(new URL('../../../apps/server/src/main.ts', import.meta.url))
@@ -20,7 +19,7 @@ export interface RunningServer {
 
 /** Starts a server of its own, with an empty data folder, and waits until it takes requests. */
 export async function startServer(settings: Record<string, string> = {}): Promise<RunningServer> {
-  const data = await mkdtemp(join(tmpdir(), 'stowage-server-'))
+  const data = await newDataFolder()
   const port = await freePort()
   const key = 'test-platform-key-0123456789abcdef0123456789abcdef'
   const env = {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { afterAll } from 'vitest'
+import { newDataFolder } from '../data-folder.ts'
 import { hostEnvironment } from '../host-environment.ts'
 import { openStoreSettings } from '../store-settings.ts'
 import { poll } from './poll.ts'
@@ -30,7 +30,7 @@ const OWN_KEY = 'acceptance-platform-key-0123456789'
 export async function serve(settings: Record<string, string> = {}): Promise<Served> {
   const { STOWAGE_TEST_URL: url, STOWAGE_TEST_KEY: key } = process.env
   if (url && key) return { url: url.replace(/\/+$/, ''), key, own: false }
-  const data = await mkdtemp(join(tmpdir(), 'stowage-acceptance-'))
+  const data = await newDataFolder()
   const store = await openStoreSettings(process.env['STOWAGE_TEST_STORE'] ?? 'local')
   const environment = {
     ...store.settings,

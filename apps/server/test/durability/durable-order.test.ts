@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newDataFolder } from '../data-folder.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { checkOrder, readTrace } from './system-calls.ts'
 
@@ -17,7 +17,7 @@ async function traced(smallObjectBytes: number, request: typeof FILE | typeof RO
   const file = join(data, `trace-${request.kind}`)
   const under = ['strace', '-f', '--seccomp-bpf', '-y', '-s', '600', '-o', file, '-e', `trace=${TRACED}`]
   const env = { STOWAGE_SMALL_OBJECT_BYTES: String(smallObjectBytes) }
-  const server = await startServer({ data: join(data, request.kind), env, under })
+  const server = await startServer({ data, env, under })
   try {
     await upload(server, 'warm-up', request.sizeBytes)
     await upload(server, request.id, request.sizeBytes)
@@ -37,7 +37,7 @@ async function upload(server: ServerProcess, id: string, sizeBytes: number): Pro
 beforeAll(async () => {
   const found = spawnSync('strace', ['--version'])
   if (found.error) throw new Error('These tests need strace: apt-get install strace', { cause: found.error })
-  data = await mkdtemp(join(tmpdir(), 'stowage-order-'))
+  data = await newDataFolder()
 })
 
 afterAll(() => rm(data, { recursive: true, force: true }))

@@ -1,0 +1,54 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { hostEnvironment } from './host-environment.ts'
+
+const MAIN = join(import.meta.dirname, '../src/main.ts')
+
+/** Names the folder in which a run keeps the data of its first server for the others. */
+export const SEED = 'STOWAGE_TEST_SEED'
+
+/**
+ * A data folder of a service without a file, for a server of the caller's own. Making a database is most of a first
+ * start: within a test run one is made for all, and copied.
+ */
+export async function newDataFolder(): Promise<string> {
+  const data = await mkdtemp(join(tmpdir(), 'stowage-data-'))
+  const made = await seed()
+  if (made !== undefined) await promisify(execFile)('cp', ['-a', `${made}/.`, data])
+  return data
+}
+
+/** @returns undefined where there is none, or somebody else is still making it: nobody waits for it */
+async function seed(): Promise<string | undefined> {
+  const folder = process.env[SEED]
+  if (folder === undefined) return undefined
+  const made = join(folder, 'made')
+  if (existsSync(made)) return made
+  const draft = join(folder, 'draft')
+  const isMine = await mkdir(draft).then(
+    () => true,
+    () => false,
+  )
+  if (!isMine) return undefined
+  await startOnce(draft)
+  // Each folder has one of its own.
+  await rm(join(draft, 'data-id'))
+  await rename(draft, made)
+  return made
+}
+
+/** A first start and its end in good order. */
+async function startOnce(data: string): Promise<void> {
+  const env = { ...hostEnvironment(), STOWAGE_DATA: data, STOWAGE_PORT: '0', STOWAGE_LOG_LEVEL: 'silent' }
+  const server = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(server, 'exit')
+  await Promise.race([once(server.stdout, 'data'), ended])
+  server.kill('SIGTERM')
+  const [status] = await ended
+  if (status !== 0) throw new Error(`a first start ended with status ${status}`)
+}
