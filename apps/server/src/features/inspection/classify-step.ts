@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Platform } from '../../platform/invoke.ts'
 import type { Facts } from '../../providers/extractors/port.ts'
@@ -48,7 +49,11 @@ async function lookThrough(textsFrom: (part: number) => Promise<rows.TextRow[]>)
       const room = MAX_FINDINGS - findings.length
       if (opening.length < OPENING_CHARS) opening += text.slice(0, OPENING_CHARS)
       if (room === 0) continue
-      for (const each of findSensitive(text, room, await findSecrets(text, room)))
+      // What looks through a text does so without a pause; requests come in between.
+      await nextTurn()
+      const secrets = await findSecrets(text, room)
+      await nextTurn()
+      for (const each of findSensitive(text, room, secrets))
         findings.push({ ...each, number: findings.length, part, page })
     }
   }

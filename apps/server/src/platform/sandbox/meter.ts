@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ProcStat, readStat } from './proc.ts'
 
 /** What the living processes of a group take up. */
@@ -23,19 +24,23 @@ export function createMeter(group: number): Meter {
 
 /** Looking for new members costs as much as the machine has processes: at most a fiftieth of the time goes there. */
 const SEARCH_SHARE = 50
+const READ_AT_ONCE = 16
 
 function procMeter(group: number): Meter {
   const pageBytes = pageSize()
   const seconds = new Map<number, number>()
   let members: number[] = []
   let nextSearchAt = 0
-  const stats = (): ProcStat[] => {
+  const stats = async (): Promise<ProcStat[]> => {
     const began = performance.now()
     const searches = began >= nextSearchAt
-    const found = (searches ? allProcesses() : members).flatMap((pid) => {
+    const found: { pid: number; stat: ProcStat }[] = []
+    for (const [index, pid] of (searches ? allProcesses() : members).entries()) {
+      // Others want their turn while a long list is gone through.
+      if (index % READ_AT_ONCE === READ_AT_ONCE - 1) await nextTurn()
       const stat = readStat(pid)
-      return stat?.group === group && !stat.zombie ? [{ pid, stat }] : []
-    })
+      if (stat?.group === group && !stat.zombie) found.push({ pid, stat })
+    }
     members = found.map(({ pid }) => pid)
     for (const { pid, stat } of found) seconds.set(pid, stat.cpuSeconds)
     if (searches) nextSearchAt = performance.now() + (performance.now() - began) * SEARCH_SHARE
@@ -44,7 +49,7 @@ function procMeter(group: number): Meter {
   return {
     everyMs: 50,
     read: async () => {
-      const living = stats()
+      const living = await stats()
       return {
         residentBytes: sum(living.map((stat) => stat.residentPages)) * pageBytes,
         cpuSeconds: sum([...seconds.values()]),
