@@ -1,17 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { newDataFolder } from './data-folder.ts'
 import { hostEnvironment } from './host-environment.ts'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
 
 let data: string
 beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), 'stowage-refused-'))
+  data = await newDataFolder()
 })
 afterEach(() => rm(data, { recursive: true, force: true }))
 

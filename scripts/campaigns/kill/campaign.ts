@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { newDataFolder } from '../../../apps/server/test/data-folder.ts'
 import {
   runCommand,
   type ServerProcess,
@@ -51,7 +50,7 @@ const OLDER_CHECKED = 100
  */
 export async function runKillCampaign(options: CampaignOptions): Promise<Figures> {
   const begun = Date.now()
-  const data = await mkdtemp(join(tmpdir(), 'stowage-kill-'))
+  const data = await newDataFolder()
   const start: StartOptions = {
     data,
     env: {
