@@ -84,14 +84,16 @@ async function run(config: Config, doing: { http: boolean; worker: boolean }): P
   const foundation = await layFoundation(config, log, fail)
   const app = await openApp(config, foundation, log)
   const doors = await openDoors(app, config, foundation, log, doing)
+  // Whoever is told that it serves may stop it at once.
+  const stopped = Promise.race([
+    failed,
+    ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),
+  ])
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   process.stdout.write(`${doors.url === undefined ? 'Stowage works in the background' : greeting(config, doors.url)}\n`)
   if (doing.worker && config.extract) for (const line of missingPrograms()) process.stdout.write(`${line}\n`)
-  const signal = await Promise.race([
-    failed,
-    ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),
-  ])
+  const signal = await stopped
   log.info({ signal }, 'stopping')
   await doors.stop()
   return signal.startsWith('SIG') ? 0 : 1
