@@ -11,6 +11,7 @@ import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
 import { createScopeKeyring, type ScopeKeyring } from './platform/scope-keys.ts'
+import { PROBE_PREFIX } from './providers/stores/admin.ts'
 import type { ObjectStore } from './providers/stores/port.ts'
 import { openStores } from './stores.ts'
 
@@ -193,7 +194,8 @@ async function strayIn(
     const known = new Set(rows.map((row) => row.key))
     stray.push(
       ...page.items
-        .filter(({ key }) => !known.has(key) && !(inbox !== undefined && key.startsWith(inbox)))
+        .filter(({ key }) => !known.has(key) && !key.startsWith(PROBE_PREFIX))
+        .filter(({ key }) => !(inbox !== undefined && key.startsWith(inbox)))
         .map((item) => `${storeId}: ${item.key}${item.unfinished ? ' (unfinished)' : ''}`),
     )
     cursor = page.nextCursor

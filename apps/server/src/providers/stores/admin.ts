@@ -132,6 +132,9 @@ export type ExcessRights = { known: true; rights: readonly string[] } | { known:
 /** Before every key of bytes that wait to be checked. */
 export const STAGING_PREFIX = 'staging/'
 
+/** Before every key that a store is tried out with: files of nobody, left by whoever was killed meanwhile. */
+export const PROBE_PREFIX = `${STAGING_PREFIX}probe-`
+
 /**
  * How long what was left unfinished may lie, in days: a presigned request lives for seven at most, and another seven
  * leave time to look into what went wrong.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import {
   CreateBucketCommand,
   DeletePublicAccessBlockCommand,
@@ -32,6 +33,23 @@ async function allOf(subject: Subject): Promise<Check[]> {
 
 const diagnosesOf = async (subject: Subject) =>
   (await allOf(subject)).flatMap(({ diagnosis }) => (diagnosis ? [diagnosis] : []))
+
+test('what a start that was killed has left in a store goes with a later one', async () => {
+  const store = createMemoryStore()
+  const put = (name: string) => store.put(`staging/${name}`, Readable.from([Buffer.from('left')]), { sizeBytes: 4 })
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    await put('probe-old')
+    await put('somebody')
+    vi.setSystemTime(Date.now() + 2 * 60 * 60_000)
+    await put('probe-of-another-node')
+    expect((await verifyStore({ store })).problems).toEqual([])
+    const { items } = await store.list({ limit: 10 })
+    expect(items.map(({ key }) => key).sort()).toEqual(['staging/probe-of-another-node', 'staging/somebody'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
 
 test('a store on this machine is examined for what it can, and left empty', async () => {
   const store = createMemoryStore()

@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { type Contact, type ExcessRights, STAGING_PREFIX, type StoreAdmin } from './admin.ts'
+import { type Contact, type ExcessRights, PROBE_PREFIX, type StoreAdmin } from './admin.ts'
 import type { Diagnosis } from './advice.ts'
 import { diagnoseNetwork } from './diagnosis.ts'
-import { type ObjectStore, type SignedRequest, StoreError } from './port.ts'
+import { type ObjectStore, type SignedRequest, type StoredInfo, StoreError } from './port.ts'
 
 /** A store to examine. */
 export interface Subject {
@@ -26,6 +26,9 @@ export interface Check {
 }
 
 const BYTES = 4096
+/** No examination takes so long. */
+const PROBE_MS = 60 * 60_000
+const PROBES_AT_ONCE = 100
 const EXPIRES_SECONDS = 300
 const MAX_SKEW_MS = 5 * 60_000
 const PATIENCE_MS = 10_000
@@ -70,7 +73,7 @@ interface Row {
  * one that makes all others useless there are no more.
  */
 export async function* examine(subject: Subject): AsyncGenerator<Check> {
-  const key = `${STAGING_PREFIX}probe-${randomUUID()}`
+  const key = `${PROBE_PREFIX}${randomUUID()}`
   const probe: Probe = { ...subject, key, bytes: randomBytes(BYTES) }
   const rows = [...CONTACT, ...OBJECTS, ...subject.origins.map(corsRow), ...REST]
   let written = false
@@ -344,14 +347,22 @@ export interface Verification {
 
 /**
  * Whether a store can be listed, written and cleared with the credentials there are: what the service checks when it
- * starts, in three small requests and a question about rights.
+ * starts, in three small requests and a question about rights. What starts that were killed have left goes, too.
  */
 export async function verifyStore({ store, admin }: Pick<Subject, 'store' | 'admin'>): Promise<Verification> {
-  const key = `${STAGING_PREFIX}probe-${randomUUID()}`
+  const key = `${PROBE_PREFIX}${randomUUID()}`
+  let before: StoredInfo[] = []
+  const list = async () => {
+    before = (await store.list({ prefix: PROBE_PREFIX, limit: PROBES_AT_ONCE })).items
+  }
+  const clear = async () => {
+    const left = before.filter(({ modifiedAt }) => Date.now() - modifiedAt.getTime() > PROBE_MS)
+    for (const each of [key, ...left.map((probe) => probe.key)]) await store.delete(each)
+  }
   const rows: [Diagnosis, () => Promise<unknown>][] = [
-    ['deniedList', () => store.list({ prefix: STAGING_PREFIX, limit: 1 })],
+    ['deniedList', list],
     ['deniedWrite', () => store.put(key, Readable.from([Buffer.from('probe')]), { sizeBytes: 5 })],
-    ['deniedDelete', () => store.delete(key)],
+    ['deniedDelete', clear],
   ]
   const problems: StoreProblem[] = []
   for (const [denied, run] of rows) {
