@@ -285,10 +285,9 @@ describe('a file that a caller derives', () => {
   })
 
   test.skipIf(!isThorough)('says nothing of a file with the same bytes that somebody sends', async () => {
-    const bytes = Buffer.from('{"both":"a variant and a file"}')
-    const id = await upload(Buffer.from('yet another source'), 'name=source.txt')
-    await attach(id, 'sidecar', bytes)
-    const twin = await upload(bytes, 'name=twin.json&assetType=export_file')
+    const id = await upload(await photo({ width: 660, height: 444 }))
+    const { bytes } = await ask(`/v1/assets/${id}/variants/thumbnail`)
+    const twin = await upload(bytes, 'name=twin')
     const [object] = await askOwner<{ derived: boolean }>(
       service,
       'select derived from stowage.object where sha256 = (select sha256 from stowage.asset where id = $1)',
