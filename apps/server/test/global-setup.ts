@@ -15,8 +15,7 @@ declare module 'vitest' {
 
 /**
  * One database server for a test run: the one named by STOWAGE_TEST_DATABASE_URL, or an embedded one that syncs nothing.
- * And one folder for what makes the
- * start of another server shorter: compiled code, and the data of a first start.
+ * And one folder for what makes the start of another server shorter: compiled code, and the data of a first start.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = mkdtempSync(join(tmpdir(), 'stowage-shared-'))

@@ -1,16 +1,4 @@
-/** What is wrong with a file that is read or drawn, as both ports know it. */
-export type FileFaultKind = 'corrupt' | 'encrypted' | 'limits' | 'unsupported'
-
-/** Thrown by what reads and what draws alike; each port has an error of its own, which this becomes. */
-export class FileFault extends Error {
-  readonly kind: FileFaultKind
-
-  constructor(kind: FileFaultKind, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'FileFault'
-    this.kind = kind
-  }
-}
+import { ExtractionError } from './port.ts'
 
 /**
  * Works on one file, whose libraries may throw what they like at a broken one: that becomes what `explain` makes of it,
@@ -40,11 +28,12 @@ export async function blamingFile<Item>(
 }
 
 /** @returns what the error says of the file; undefined where the file may just be broken */
-export function faultOf(error: unknown): FileFault | undefined {
-  if (error instanceof FileFault) return error
+export function faultOf(error: unknown): ExtractionError | undefined {
+  if (error instanceof ExtractionError) return error
   const isTooMuch =
     error instanceof RangeError && /allocation|Invalid (?:string|array|typed array) length|stack/i.test(error.message)
-  return isTooMuch ? new FileFault('limits', 'The file needs more memory than there is', { cause: error }) : undefined
+  if (!isTooMuch) return undefined
+  return new ExtractionError('limits', 'The file needs more memory than there is', { cause: error })
 }
 
 const MAX_MESSAGE_CHARS = 200

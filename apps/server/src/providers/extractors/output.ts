@@ -39,10 +39,8 @@ export function extracting(
 }
 
 function toExtractionError(error: unknown): ExtractionError {
-  if (error instanceof ExtractionError) return error
-  const fault = faultOf(error)
-  if (fault) return new ExtractionError(fault.kind, fault.message, { cause: error })
-  return new ExtractionError('corrupt', `The file cannot be read: ${messageOf(error)}`, { cause: error })
+  const message = `The file cannot be read: ${messageOf(error)}`
+  return faultOf(error) ?? new ExtractionError('corrupt', message, { cause: error })
 }
 
 function openOutput(emit: Emit, limits: ExtractionLimits): Output {

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { PDFiumModule } from '@hyzyla/pdfium'
-import { FileFault } from './file-fault.ts'
+import { ExtractionError } from './port.ts'
 import { wasm } from './wasm.ts'
 
 const readBytes = 4 * 1024 ** 2
@@ -19,7 +19,7 @@ let compiled: Promise<object> | undefined
  * with all that it holds when nobody knows it any more.
  *
  * @returns the instance, and the document's number in it
- * @throws FileFault `corrupt` | `encrypted` | `limits`
+ * @throws ExtractionError `corrupt` | `encrypted` | `limits`
  */
 export async function openPdf(path: string, sizeBytes: number): Promise<{ pdfium: Pdfium; document: number }> {
   const pdfium = await startPdfium()
@@ -31,11 +31,11 @@ export async function openPdf(path: string, sizeBytes: number): Promise<{ pdfium
 
 /**
  * @returns an address in the memory of PDFium
- * @throws FileFault `limits`
+ * @throws ExtractionError `limits`
  */
 export function allocate(pdfium: Pdfium, bytes: number): number {
   const address = pdfium.wasmExports.malloc(Math.max(bytes, 1))
-  if (address === 0) throw new FileFault('limits', 'The document needs more memory than there is')
+  if (address === 0) throw new ExtractionError('limits', 'The document needs more memory than there is')
   return address
 }
 
@@ -71,8 +71,8 @@ async function load(pdfium: Pdfium, path: string, sizeBytes: number): Promise<nu
   return address
 }
 
-function refusal(error: number): FileFault {
-  if (error === passwordError) return new FileFault('encrypted', 'The document opens with its password only')
-  if (error === securityError) return new FileFault('encrypted', 'The document is encrypted in an unknown way')
-  return new FileFault('corrupt', 'The file is no PDF document, or a broken one')
+function refusal(error: number): ExtractionError {
+  if (error === passwordError) return new ExtractionError('encrypted', 'The document opens with its password only')
+  if (error === securityError) return new ExtractionError('encrypted', 'The document is encrypted in an unknown way')
+  return new ExtractionError('corrupt', 'The file is no PDF document, or a broken one')
 }

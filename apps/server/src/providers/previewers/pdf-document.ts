@@ -1,6 +1,6 @@
-import { FileFault } from '../extractors/file-fault.ts'
 import { allocate, openPdf, type Pdfium } from '../extractors/pdfium.ts'
 import type { Size } from './box.ts'
+import { PreviewError } from './port.ts'
 
 /** fpdfview.h: FPDFBitmap_BGRA, FPDF_ANNOT, FPDF_REVERSE_BYTE_ORDER. */
 const [BGRA, WITH_ANNOTATIONS, AS_RGBA] = [4, 0x01, 0x10]
@@ -27,7 +27,7 @@ export interface PdfPage {
 /**
  * Opens a document whose pages are to be drawn.
  *
- * @throws FileFault `corrupt` | `encrypted` | `limits`
+ * @throws ExtractionError `corrupt` | `encrypted` | `limits`
  */
 export async function openDocument(path: string, sizeBytes: number): Promise<PdfDocument> {
   const { pdfium, document } = await openPdf(path, sizeBytes)
@@ -52,7 +52,7 @@ function draw(pdfium: Pdfium, page: number, { width, height }: Size): Uint8Array
   const pixels = allocate(pdfium, rowBytes * height)
   try {
     const bitmap = pdfium._FPDFBitmap_CreateEx(width, height, BGRA, pixels, rowBytes)
-    if (bitmap === 0) throw new FileFault('limits', 'The page needs more memory than there is')
+    if (bitmap === 0) throw new PreviewError('limits', 'The page needs more memory than there is')
     pdfium._FPDFBitmap_FillRect(bitmap, 0, 0, width, height, WHITE)
     pdfium._FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, WITH_ANNOTATIONS | AS_RGBA)
     pdfium._FPDFBitmap_Destroy(bitmap)

@@ -2,8 +2,9 @@ import { blamingFile, faultOf, messageOf } from '../extractors/file-fault.ts'
 import { type Emit, PreviewError } from './port.ts'
 
 /**
- * Runs the drawing of one file, so that it need not care how it fails: what its libraries throw at a broken file becomes
- * a PreviewError, while a failing disk and a failing taker stay what they are.
+ * Runs the drawing of one file, so that it need not care how it fails: what its libraries throw at a broken file, and
+ * what the readers say of one that it shares with the extractors, becomes a PreviewError, while a failing disk and a
+ * failing taker stay what they are.
  *
  * @throws PreviewError
  */

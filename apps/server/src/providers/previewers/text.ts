@@ -1,6 +1,5 @@
 import sharp from 'sharp'
 import { readSlices } from '../extractors/file-slices.ts'
-import { ExtractionError } from '../extractors/port.ts'
 import { decodeSlices, expectText, guessEncoding } from '../extractors/text-decoding.ts'
 import { boxOf, drawnSize } from './box.ts'
 import { hasFont } from './fonts.ts'
@@ -33,18 +32,9 @@ async function drawText(source: Source, wanted: readonly Wanted[], emit: Emit, l
 async function readStart({ path, charset }: Source, maxChars: number): Promise<string> {
   let text = ''
   for await (const part of decodeSlices(readSlices(path), (head) => charset ?? guessEncoding(head))) {
-    if (text === '') expectToBeText(part)
+    if (text === '') expectText(part)
     text += part.slice(0, maxChars - text.length)
     if (text.length >= maxChars) break
   }
   return text
-}
-
-function expectToBeText(start: string): void {
-  try {
-    expectText(start)
-  } catch (error) {
-    if (error instanceof ExtractionError) throw new PreviewError('corrupt', error.message, { cause: error })
-    throw error
-  }
 }
