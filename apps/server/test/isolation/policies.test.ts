@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { withClient } from '../../src/platform/database/client.ts'
 import { runCampaign } from './campaign.ts'
 import { askedOperations } from './compare.ts'
+import { loosen } from './loosen.ts'
 import { findStrayRows } from './rows.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -36,21 +36,6 @@ const looser = {
   },
 }
 
-/** @returns what puts the policy back in its place */
-async function loosen({ service }: World, policy: string): Promise<() => Promise<void>> {
-  const alter = (text: string) =>
-    withClient(service.database.owner, async (client) => {
-      const [name, , table] = text.split(' ')
-      const find =
-        'select pg_get_expr(polqual, polrelid) as qual from pg_policy where polname = $1 and polrelid = $2::regclass'
-      const { rows } = await client.query(find, [name, table])
-      await client.query(`alter policy ${text}`)
-      return `${name} on ${table} using (${rows[0].qual})`
-    })
-  const before = await alter(policy)
-  return async () => void (await alter(before))
-}
-
 describe('the comparison of rows with the matrix', () => {
   let world: World
   beforeAll(async () => {
@@ -59,7 +44,7 @@ describe('the comparison of rows with the matrix', () => {
   afterAll(() => world?.service.stop())
 
   test.each(Object.entries(looser))('finds stray rows with %s', async (_title, { table, policy }) => {
-    const tighten = await loosen(world, policy)
+    const tighten = await loosen(world.service, policy)
     const stray = await findStrayRows(world).finally(tighten)
     expect(stray?.table).toBe(table)
   })
@@ -76,7 +61,7 @@ describe('the comparison of answers with the matrix', () => {
   ] as const)('finds a difference in the answers with %s', async (title, asked) => {
     const { policy } = looser[title]
     const operations = askedOperations.filter((name) => asked.test(name))
-    const prepare = async (world: World) => void (await loosen(world, policy))
+    const prepare = async ({ service }: World) => void (await loosen(service, policy))
     const { difference } = await runCampaign({ steps: 400, seed: 1, operations, prepare })
     expect(difference).toBeDefined()
     expect(difference).toHaveProperty('operation', expect.stringMatching(asked))
