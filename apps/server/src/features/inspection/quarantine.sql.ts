@@ -145,9 +145,10 @@ export async function findHolders(db: Db, tenantId: string, sha256: Buffer): Pro
 /** A version with these bytes, or with a file attached that has them. */
 export async function findBearer(db: Db, tenantId: string, sha256: Buffer): Promise<VersionId | undefined> {
   const { rows } = await sql<VersionId>`
-    select tenant_id, asset_id, n::int as n from pointer where tenant_id = ${tenantId} and sha256 = ${sha256} limit 1`.execute(
-    db,
-  )
+    select tenant_id, asset_id, n::int as n from version where tenant_id = ${tenantId} and sha256 = ${sha256}
+    union all
+    select tenant_id, asset_id, n::int from variant where tenant_id = ${tenantId} and sha256 = ${sha256} and attached
+    limit 1`.execute(db)
   return rows[0]
 }
 
