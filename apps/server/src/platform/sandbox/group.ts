@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import { NICENESS } from './guards.ts'
 
 /**
  * A command and whatever it starts, in a process group of its own.
@@ -37,6 +40,8 @@ status=$?
 exit $status`
 
 const ERROR_TAIL_BYTES = 4096
+const STAND_BACK_TRIES = 10
+const STAND_BACK_AGAIN_MS = 120
 
 export interface GroupOptions {
   folder: string
@@ -55,6 +60,7 @@ export function startGroup(command: readonly string[], options: GroupOptions): G
     stdio: [options.input, options.output, 'pipe', 'pipe', ...(options.channel ? (['pipe'] as const) : [])],
   })
   const id = child.pid
+  if (id !== undefined) void standBack(id)
   const kill = () => killGroup(id)
   const errors = keepTail(child)
   const ended = endOf(child, kill)
@@ -62,6 +68,22 @@ export function startGroup(command: readonly string[], options: GroupOptions): G
   for (const stream of child.stdio) stream?.on('error', () => {})
   letServerEnd(child)
   return { child, channel: child.stdio[4] as Duplex | undefined, id, ended, kill, errors }
+}
+
+/**
+ * Linux weighs sessions against each other before it looks at what is in them (`autogroup`, on by default), and a
+ * process group of ours is a session of its own: however nice the command is, it would get as much as the whole server.
+ */
+async function standBack(id: number): Promise<void> {
+  for (let tries = 0; tries < STAND_BACK_TRIES; tries += 1) {
+    const code = await writeFile(`/proc/${id}/autogroup`, String(NICENESS)).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    )
+    // sched(7): whoever is not privileged may change one of them in a tenth of a second. Elsewhere there is no such file.
+    if (code !== 'EAGAIN') return
+    await wait(STAND_BACK_AGAIN_MS)
+  }
 }
 
 function killGroup(id: number | undefined): void {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -89,6 +90,11 @@ describe('an external program', () => {
 
   test('has a low priority', async () => {
     expect(Number((await shell('nice')).stdout)).toBeGreaterThanOrEqual(10)
+  })
+
+  test.runIf(existsSync('/proc/self/autogroup'))('has a low priority as a session, too', async () => {
+    const script = 'for i in $(seq 100); do grep "nice 10" /proc/self/autogroup && break; sleep 0.05; done'
+    expect((await shell(script)).stdout.toString()).toMatch(/nice 10$/m)
   })
 
   test('fails with its own exit code, and says the last of its complaints', async () => {
