@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { newDataFolder } from '../../apps/server/test/data-folder.ts'
-import { hostEnvironment } from '../../apps/server/test/host-environment.ts'
 import { type Caller, callerOf } from '../../apps/server/test/service.ts'
+import { greetingOf, spawnServer } from '../../apps/server/test/spawn-server.ts'
 
 /** A server in a process of its own, so that its memory is its own. */
 export interface ChildServer {
@@ -18,15 +16,13 @@ export interface ChildServer {
   stop(): Promise<void>
 }
 
-const MAIN = join(import.meta.dirname, '../../apps/server/src/main.ts')
-
 /** Starts a server on a free port and a temporary folder; DATABASE_URL is passed on. */
 export async function startChildServer(settings: Record<string, string> = {}): Promise<ChildServer> {
   const data = await newDataFolder()
   const adminKey = randomBytes(24).toString('base64url')
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
-    env: {
-      ...hostEnvironment(),
+  const child = spawnServer(
+    ['serve'],
+    {
       ...(process.env['DATABASE_URL'] && { DATABASE_URL: process.env['DATABASE_URL'] }),
       STOWAGE_DATA: data,
       STOWAGE_HOST: '127.0.0.1',
@@ -35,9 +31,9 @@ export async function startChildServer(settings: Record<string, string> = {}): P
       STOWAGE_LOG_LEVEL: 'error',
       ...settings,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const url = await addressOf(child)
+    { errors: 'inherit' },
+  )
+  const url = await greetingOf(child)
   return {
     url,
     adminKey,
@@ -51,20 +47,6 @@ export async function startChildServer(settings: Record<string, string> = {}): P
       await rm(data, { recursive: true, force: true })
     },
   }
-}
-
-/** The address that the server prints when it is ready. */
-async function addressOf(child: ChildProcess): Promise<string> {
-  let printed = ''
-  for await (const piece of child.stdout ?? []) {
-    printed += piece
-    const url = /Stowage serves (\S+)/.exec(printed)?.[1]
-    if (url) {
-      child.stdout?.resume()
-      return url
-    }
-  }
-  throw new Error(`the server did not start: ${printed}`)
 }
 
 function residentBytes(pid: number): number | undefined {

@@ -1,13 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { hostEnvironment } from './host-environment.ts'
-
-const MAIN = join(import.meta.dirname, '../src/main.ts')
+import { greetingOf, spawnServer } from './spawn-server.ts'
 
 /** Names the folder in which a run keeps the data of its first server for the others. */
 export const SEED = 'STOWAGE_TEST_SEED'
@@ -45,10 +43,10 @@ async function seed(): Promise<string | undefined> {
 
 /** A first start and its end. @returns whether both were in good order */
 async function startOnce(data: string): Promise<boolean> {
-  const env = { ...hostEnvironment(), STOWAGE_DATA: data, STOWAGE_PORT: '0', STOWAGE_LOG_LEVEL: 'silent' }
-  const server = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const settings = { STOWAGE_DATA: data, STOWAGE_PORT: '0', STOWAGE_LOG_LEVEL: 'silent' }
+  const server = spawnServer(['serve'], settings, { errors: 'inherit' })
   const ended = once(server, 'exit')
-  await Promise.race([once(server.stdout, 'data'), ended])
+  await greetingOf(server).catch(() => {})
   server.kill('SIGTERM')
   return (await ended)[0] === 0
 }

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newDataFolder } from './data-folder.ts'
-import { hostEnvironment } from './host-environment.ts'
-
-const MAIN = join(import.meta.dirname, '../src/main.ts')
+import { spawnServer } from './spawn-server.ts'
 
 let data: string
 beforeEach(async () => {
@@ -17,13 +13,11 @@ afterEach(() => rm(data, { recursive: true, force: true }))
 
 /** Starts the service, waits until its process has ended by itself, and tells how. */
 async function serve(settings: Record<string, string>) {
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
-    env: { ...hostEnvironment(), STOWAGE_DATA: data, STOWAGE_LOG_LEVEL: 'silent', STOWAGE_PORT: '0', ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const own = { STOWAGE_DATA: data, STOWAGE_LOG_LEVEL: 'silent', STOWAGE_PORT: '0' }
+  const child = spawnServer(['serve'], { ...own, ...settings })
   let said = ''
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (text) => {
+    stream?.on('data', (text) => {
       said += text
     })
   const ended = once(child, 'exit')

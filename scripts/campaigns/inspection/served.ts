@@ -1,15 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { hostEnvironment } from '../../../apps/server/test/host-environment.ts'
 import { type Caller, callerOf } from '../../../apps/server/test/service.ts'
-
-const MAIN = join(import.meta.dirname, '../../../apps/server/src/main.ts')
-const READY_WITHIN_MS = 60_000
+import { greetingOf, spawnServer } from '../../../apps/server/test/spawn-server.ts'
 
 const interrupted = () => process.exit(130)
 
@@ -40,16 +36,12 @@ export async function openGround(settings: Record<string, string> = {}): Promise
 
 /** Runs another command of the server to its end. @returns what it printed */
 export async function run(ground: Ground, command: string, more: Record<string, string> = {}): Promise<string> {
-  const child = spawn(process.execPath, [MAIN, command], {
-    env: environmentOf(ground, more),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnServer([command], settingsOf(ground, more), { errors: 'inherit' })
   return (await buffer(child.stdout)).toString()
 }
 
-function environmentOf(ground: Ground, more: Record<string, string>): NodeJS.ProcessEnv {
+function settingsOf(ground: Ground, more: Record<string, string>): Record<string, string> {
   return {
-    ...hostEnvironment(),
     TMPDIR: ground.temporary,
     STOWAGE_DATA: ground.data,
     STOWAGE_HOST: '127.0.0.1',
@@ -79,10 +71,7 @@ export async function start(
   command: 'serve' | 'work',
   more: Record<string, string> = {},
 ): Promise<Started> {
-  const child = spawn(process.execPath, [MAIN, command], {
-    env: environmentOf(ground, more),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnServer([command], settingsOf(ground, more), { errors: 'inherit' })
   // Whoever ends a campaign ends what it has started.
   const endWithUs = () => void child.kill('SIGKILL')
   process.once('exit', endWithUs)
@@ -90,8 +79,7 @@ export async function start(
     if (!process.listeners(signal).includes(interrupted)) process.once(signal, interrupted)
   const ended = once(child, 'exit') as Promise<[number | null]>
   void ended.then(() => process.removeListener('exit', endWithUs))
-  const said = await greetingOf(child)
-  const url = /Stowage serves (\S+)/.exec(said)?.[1]
+  const url = (await greetingOf(child)) || undefined
   return {
     pid: child.pid as number,
     url,
@@ -104,20 +92,5 @@ export async function start(
       child.kill('SIGKILL')
       await ended
     },
-  }
-}
-
-async function greetingOf(child: ChildProcess): Promise<string> {
-  let printed = ''
-  const late = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN_MS)
-  try {
-    for await (const piece of child.stdout?.iterator({ destroyOnReturn: false }) ?? []) {
-      printed += piece
-      if (/Stowage (?:serves \S+|works in the background)\s/.test(printed)) return printed
-    }
-    throw new Error(`it did not start: ${printed}`)
-  } finally {
-    clearTimeout(late)
-    child.stdout?.resume()
   }
 }

@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { afterAll } from 'vitest'
 import { newDataFolder } from '../data-folder.ts'
-import { hostEnvironment } from '../host-environment.ts'
+import { greetingOf, spawnServer } from '../spawn-server.ts'
 import { openStoreSettings } from '../store-settings.ts'
-import { poll } from './poll.ts'
 
 /** The server under test and its platform key. */
 export interface Served {
@@ -16,9 +13,6 @@ export interface Served {
   own: boolean
 }
 
-const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
-/** A first start makes a database, on a machine that may have much else to do. */
-const READY_WITHIN_MS = 50_000
 const OWN_KEY = 'acceptance-platform-key-0123456789'
 
 /**
@@ -40,16 +34,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     STOWAGE_EXTRACT: 'off',
     ...settings,
   }
-  const server = spawn(process.execPath, [MAIN, 'serve'], {
-    env: { ...hostEnvironment(), STOWAGE_LOG_LEVEL: 'warn', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  for (const stream of [server.stdout, server.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-  }
+  const server = spawnServer(['serve'], { STOWAGE_LOG_LEVEL: 'warn', ...environment })
   const ended = once(server, 'exit')
   afterAll(async () => {
     server.kill('SIGTERM')
@@ -57,15 +42,5 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     await store.close()
     await rm(data, { recursive: true, force: true })
   })
-  return { url: await greetingOf(server, () => output), key: OWN_KEY, own: true }
-}
-
-/** The address that it prints when it is ready: asked for a port of its own, it takes none that anybody else has. */
-function greetingOf(server: ChildProcess, output: () => string): Promise<string> {
-  return poll(async () => {
-    if (server.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output()}`)
-    return /Stowage serves (\S+)/.exec(output())?.[1]
-  }, READY_WITHIN_MS).catch((error) => {
-    throw new Error(`the server is not ready:\n${output()}`, { cause: error })
-  })
+  return { url: await greetingOf(server), key: OWN_KEY, own: true }
 }

@@ -1,13 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { hostEnvironment } from '../host-environment.ts'
+import { greetingOf, spawnServer } from '../spawn-server.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
-const START_LIMIT_MS = 60_000
 const KEY = 'durability-admin-key-0123456789'
 
 /** A server in a process of its own, which a test may stop or kill. */
@@ -31,16 +25,9 @@ export interface StartOptions {
 
 /** Starts a server and waits until it takes requests. */
 export async function startServer(options: StartOptions): Promise<ServerProcess> {
-  const port = await freePort()
-  const command = [...(options.under ?? []), process.execPath, MAIN, 'serve']
-  const child = spawn(command[0] as string, command.slice(1), {
-    env: environment(options, port),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const said = lastWords(child)
+  const child = spawnServer(['serve'], settingsOf(options), { under: options.under ?? [] })
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const url = `http://localhost:${port}`
-  await untilReady(child, url, said)
+  const url = await greetingOf(child)
   const pid = options.under ? (childrenOf(child.pid as number)[0] as number) : (child.pid as number)
   return {
     url,
@@ -60,10 +47,7 @@ export async function startServer(options: StartOptions): Promise<ServerProcess>
 
 /** Runs another command of the server to its end. */
 export async function runCommand(words: string[], options: StartOptions): Promise<{ status: number; output: string }> {
-  const child = spawn(process.execPath, [MAIN, ...words], {
-    env: environment(options, 0),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnServer(words, settingsOf(options), { errors: 'inherit' })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text
@@ -72,36 +56,16 @@ export async function runCommand(words: string[], options: StartOptions): Promis
   return { status: status ?? 128, output }
 }
 
-function environment(options: StartOptions, port: number): Record<string, string> {
+function settingsOf(options: StartOptions): Record<string, string> {
   return {
-    ...hostEnvironment(),
     STOWAGE_DATA: options.data,
-    STOWAGE_PORT: String(port),
+    STOWAGE_PORT: '0',
     STOWAGE_ADMIN_KEY: KEY,
     STOWAGE_LOG_LEVEL: 'silent',
     // What is read of files has a campaign of its own.
     STOWAGE_EXTRACT: 'off',
     ...options.env,
   }
-}
-
-function lastWords(child: ChildProcess): () => string {
-  let text = ''
-  child.stderr?.setEncoding('utf8').on('data', (more) => {
-    text = (text + more).slice(-4000)
-  })
-  return () => text
-}
-
-async function untilReady(child: ChildProcess, url: string, said: () => string): Promise<void> {
-  const limit = Date.now() + START_LIMIT_MS
-  while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
-    if (answer?.ok) return
-    await pause(30)
-  }
-  child.kill('SIGKILL')
-  throw new Error(`The server did not start:\n${said()}`)
 }
 
 /** PostgreSQL's processes lead sessions of their own: no one group holds them all. */
@@ -133,13 +97,4 @@ function killIfThere(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
