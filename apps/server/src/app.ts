@@ -36,6 +36,7 @@ import type { Cdn } from './providers/cdn/port.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
 import { createStoreEvents, openEventsQueue } from './store-events.ts'
 import { chooseLayout, openStores, type Stores } from './stores.ts'
+import { type Tally, tallyOf } from './tally.ts'
 import { createVariants, wayOf } from './variants.ts'
 
 const SYSTEM_CONNECTIONS = 4
@@ -78,11 +79,9 @@ function createPlatform(
   }
 }
 
-function watchStores(metrics: Metrics, log: Logger) {
+function watchStores(tally: Tally, log: Logger) {
   return (observation: StoreObservation) => {
-    const { store, verb, bytes, durationMs, outcome } = observation
-    metrics.storeOperations.observe({ store, verb, outcome }, durationMs / 1000)
-    metrics.storeBytes.inc({ store, verb }, bytes)
+    tally.store(observation)
     log.debug(observation, 'store operation')
   }
 }
@@ -126,19 +125,25 @@ function uploadsOptions(config: Config, { defaultStoreId, fallbackStoreId }: Sto
   }
 }
 
-/** Wires the rooms to their stores, database and doors: the only place that knows them all. */
+/**
+ * Wires the rooms to their stores, database and doors: the only place that knows them all.
+ *
+ * @param elsewhere who takes down what happens, where nobody asks this app's own metrics
+ */
 export async function createApp(
   config: Config,
   foundation: Foundation,
   log: Logger,
   clock: () => Date = () => new Date(),
+  elsewhere?: Tally,
 ) {
   const metrics = createMetrics()
+  const tally = elsewhere ?? tallyOf(metrics)
   const cdn = await openCdn(config, log)
   const pools = openPools(config, foundation, log)
   const platform = createPlatform(config, foundation, pools, metrics, log, clock, cdn)
   const { inTenant, auditTrail } = platform
-  const opened = await openStores(config, watchStores(metrics, log), inTenant, log)
+  const opened = await openStores(config, watchStores(tally, log), inTenant, log)
   const { stores, encryptedStores, isUp } = opened
   const scopeKeys = createScopeKeyring(pools.first, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
@@ -161,7 +166,7 @@ export async function createApp(
   }
   const delivery = { platform, stores, scopeKeys, downloads, redirects: config.redirects }
   const variants = createVariants(uploads, delivery, sandbox.get, config)
-  const storeEvents = createStoreEvents(config, uploads, pools.sweep, metrics, log)
+  const storeEvents = createStoreEvents(config, uploads, pools.sweep, tally, log)
   const worker: Jobs = {
     sweep: pools.sweep,
     reaper: { stores, inTenant, log },
@@ -210,16 +215,29 @@ function ownDiskFallback(config: Config, { storeId, fallbackStoreId }: Uploads['
   return storeId === config.store ? fallbackStoreId : storeId
 }
 
+/** Begins to work in the background. @returns takes no more work, and waits for what is under way */
+export type BeginWork = (app: App, config: Config, foundation: Foundation, log: Logger) => Promise<() => Promise<void>>
+
+export const workHere: BeginWork = async (app, config, foundation, log) => {
+  const queue = await openEventsQueue(config)
+  const stopJobs = await startWorker(app.worker, foundation.sweep, log)
+  const stopQueue = queue && startQueue(queue, (body) => takeMessage(app.storeEvents, body), log)
+  return async () => {
+    await stopQueue?.()
+    await stopJobs()
+  }
+}
+
 /**
- * Opens every door of an app. Stops in the opposite order, also when one cannot be opened: no new requests, no new jobs,
- * then what both use.
+ * Opens the doors of an app that it is to have. Stops in the opposite order, also when one cannot be opened: no new
+ * requests, no new jobs, then what both use.
  */
 export async function openDoors(
   app: App,
   config: Config,
   foundation: Foundation,
   log: Logger,
-  doing: { http: boolean; worker: boolean } = { http: true, worker: true },
+  doing: { http: boolean; work: BeginWork | undefined },
 ) {
   const stops: (() => Promise<void>)[] = [foundation.stop, app.close]
   const stop = async () => {
@@ -228,11 +246,7 @@ export async function openDoors(
   try {
     await prepareSchedule(foundation.owner)
     stops.push(await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log))
-    if (doing.worker) {
-      stops.push(await startWorker(app.worker, foundation.sweep, log))
-      const queue = await openEventsQueue(config)
-      if (queue) stops.push(startQueue(queue, (body) => takeMessage(app.storeEvents, body), log))
-    }
+    if (doing.work) stops.push(await doing.work(app, config, foundation, log))
     const http = doing.http ? await startHttp(app, config, log) : undefined
     if (http) stops.push(http.stop)
     return { url: http?.url, stop }

@@ -80,7 +80,7 @@ export const settings = {
   },
   worker: {
     env: 'STOWAGE_WORKER',
-    doc: 'Whether this server also does the work in the background. With `off`, `stowage-server work` does it elsewhere, on the same database.',
+    doc: 'Whether this server also does the work in the background, in a thread of its own. With `off`, `stowage-server work` does it elsewhere, on the same database.',
     schema: onOff(true),
   },
   extract: {

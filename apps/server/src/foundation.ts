@@ -35,33 +35,44 @@ export async function layFoundation(
   onDatabaseExit: (reason: string) => void,
 ): Promise<Foundation> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
-  const masterKeys = config.masterKey
-    ? masterKeysFromValue(config.masterKey)
-    : await openKeyFile(join(config.data, 'master-keys'))
+  // The first thing that a start needs, and makes where there is none.
+  await masterKeysOf(config)
   const { owner, stop } = await openDatabase(config, log, onDatabaseExit)
   try {
-    // Nodes that share a master key share the roles' passwords; with a key file, the file is what they share.
-    const secret = config.masterKey ?? (await readFile(join(config.data, 'master-keys'), 'utf8'))
-    const passwords = { app: rolePassword(secret, APP_ROLE), sweep: rolePassword(secret, SWEEP_ROLE) }
-    await ensureRoles(owner, passwords)
+    await ensureRoles(owner, await rolePasswords(config))
     await migrate(owner, { directory: MIGRATIONS, log })
     const adminKey = config.adminKey ?? (await keptAdminKey(join(config.data, 'admin-key')))
-    return await withClient(owner, async (client) => {
-      await makeDefaults(client, adminKey)
-      return {
-        owner,
-        app: { ...owner, user: APP_ROLE, password: passwords.app },
-        sweep: { ...owner, user: SWEEP_ROLE, password: passwords.sweep },
-        masterKeys,
-        urlSigning: await openSecretKeys(client, masterKeys, 'urlSigning'),
-        auditSigning: await openSecretKeys(client, masterKeys, 'auditSigning'),
-        stop,
-      }
-    })
+    await withClient(owner, (client) => makeDefaults(client, adminKey))
+    return { ...(await standOn(config, owner)), stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Stands on a foundation that was laid, and that somebody else stops. */
+export async function standOn(config: Config, owner: Connection): Promise<Foundation> {
+  const masterKeys = await masterKeysOf(config)
+  const passwords = await rolePasswords(config)
+  return withClient(owner, async (client) => ({
+    owner,
+    app: { ...owner, user: APP_ROLE, password: passwords.app },
+    sweep: { ...owner, user: SWEEP_ROLE, password: passwords.sweep },
+    masterKeys,
+    urlSigning: await openSecretKeys(client, masterKeys, 'urlSigning'),
+    auditSigning: await openSecretKeys(client, masterKeys, 'auditSigning'),
+    stop: async () => {},
+  }))
+}
+
+async function masterKeysOf(config: Config): Promise<MasterKeys> {
+  return config.masterKey ? masterKeysFromValue(config.masterKey) : openKeyFile(join(config.data, 'master-keys'))
+}
+
+/** Nodes that share a master key share the roles' passwords; with a key file, the file is what they share. */
+async function rolePasswords(config: Config) {
+  const secret = config.masterKey ?? (await readFile(join(config.data, 'master-keys'), 'utf8'))
+  return { app: rolePassword(secret, APP_ROLE), sweep: rolePassword(secret, SWEEP_ROLE) }
 }
 
 async function openDatabase(config: Config, log: Logger, onExit: (reason: string) => void) {

@@ -2,7 +2,7 @@
 import './heap.ts'
 import { resolve } from 'node:path'
 import { destination, type Logger, pino } from 'pino'
-import { type App, createApp, openDoors } from './app.ts'
+import { type App, type BeginWork, createApp, openDoors, workHere } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
 import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
@@ -18,6 +18,7 @@ import { provision } from './provision.ts'
 import { reprocess } from './reprocess.ts'
 import { rotateKeys } from './rotate-keys.ts'
 import { verifyAtStart } from './verify-store.ts'
+import { workInThread } from './work-in-thread.ts'
 
 const USAGE = `stowage-server COMMAND
 
@@ -40,8 +41,8 @@ const USAGE = `stowage-server COMMAND
 Settings come from the environment; see docs/configuration.md.`
 
 const commands: Record<string, (config: Config, words: string[]) => Promise<number>> = {
-  serve: (config) => run(config, { http: true, worker: config.worker }),
-  work: (config) => run(config, { http: false, worker: true }),
+  serve: (config) => run(config, { http: true, work: workOf(config) }),
+  work: (config) => run(config, { http: false, work: () => workHere }),
   reprocess: (config, words) => withFoundation(config, (foundation, log) => reprocess(config, foundation, log, words)),
   fsck: (config, words) =>
     withFoundation(config, (foundation, log) => fsck(config, foundation, log, { quick: words.includes('--quick') })),
@@ -75,15 +76,24 @@ function prepared(config: Config): Config {
   return { ...config, data: resolve(config.data) }
 }
 
-async function run(config: Config, doing: { http: boolean; worker: boolean }): Promise<number> {
+type Fail = (reason: string) => void
+
+/** Who works in the background of a server: a thread, unless only this one can reach the files. */
+function workOf(config: Config): (fail: Fail) => BeginWork | undefined {
+  if (!config.worker) return () => undefined
+  return config.store === 'memory' ? () => workHere : workInThread
+}
+
+async function run(
+  config: Config,
+  doing: { http: boolean; work: (fail: Fail) => BeginWork | undefined },
+): Promise<number> {
   const log = pino({ level: config.logLevel }, destination({ sync: false }))
-  let fail: (reason: string) => void = () => {}
-  const failed = new Promise<string>((settle) => {
-    fail = settle
-  })
+  const { promise: failed, resolve: fail } = Promise.withResolvers<string>()
   const foundation = await layFoundation(config, log, fail)
   const app = await openApp(config, foundation, log)
-  const doors = await openDoors(app, config, foundation, log, doing)
+  const work = doing.work(fail)
+  const doors = await openDoors(app, config, foundation, log, { http: doing.http, work })
   // Whoever is told that it serves may stop it at once.
   const stopped = Promise.race([
     failed,
@@ -92,7 +102,7 @@ async function run(config: Config, doing: { http: boolean; worker: boolean }): P
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   process.stdout.write(`${doors.url === undefined ? 'Stowage works in the background' : greeting(config, doors.url)}\n`)
-  if (doing.worker && config.extract) for (const line of missingPrograms()) process.stdout.write(`${line}\n`)
+  if (work && config.extract) for (const line of missingPrograms()) process.stdout.write(`${line}\n`)
   const signal = await stopped
   log.info({ signal }, 'stopping')
   await doors.stop()

@@ -4,16 +4,16 @@ import type { Config } from './config.ts'
 import { webhookKey } from './domain/standard-webhook.ts'
 import type { StoreEvents } from './features/stores/room.ts'
 import type { Uploads } from './features/uploads/room.ts'
-import type { Metrics } from './platform/metrics.ts'
 import type { MessageQueue } from './providers/events/port.ts'
 import { configured } from './stores.ts'
+import type { Tally } from './tally.ts'
 
 /** What tells us of stores, put together from the settings. */
 export function createStoreEvents(
   config: Config,
   uploads: Uploads,
   sweep: pg.Pool,
-  metrics: Metrics,
+  tally: Tally,
   log: Logger,
 ): StoreEvents {
   const byBucket = Map.groupBy(s3Stores(config), ([, { bucket }]) => String(bucket))
@@ -24,7 +24,7 @@ export function createStoreEvents(
     storesIn: (bucket) => byBucket.get(bucket)?.map(([storeId]) => storeId) ?? [],
     inbox: config.inbox,
     secret: config.storeEventsSecret === undefined ? undefined : webhookKey(config.storeEventsSecret),
-    onEvent: (became) => metrics.storeEvents.inc({ became }),
+    onEvent: tally.storeEvent,
     log,
   }
 }
