@@ -9,6 +9,9 @@ export interface Pointer {
   size_bytes: number
 }
 
+/** One that is not made, or could not be, points at nothing. */
+export type VariantPointer = { [Key in keyof Pointer]: Pointer[Key] | null } & { attached: boolean }
+
 /** The organization's holds may not change while something is removed for good (R11). */
 export async function shareHoldGuard(db: Db, tenantId: string): Promise<void> {
   await sql`select from guard where tenant_id = ${tenantId} and name = 'hold' for share`.execute(db)
@@ -33,14 +36,35 @@ export async function removeVersions(
     .returning(['attached', 'sha256', 'scope', 'size_bytes'])
     .execute()
   const removed = await db.deleteFrom('version').where(chosen).returning(['sha256', 'scope', 'size_bytes']).execute()
-  const made = derived.filter((variant) => variant.sha256 !== null) as (Pointer & { attached: boolean })[]
-  const released = await releaseCopies(db, [...removed, ...made], releaseDelaySeconds)
-  const counted = [...removed, ...made.filter(({ attached }) => attached)]
-  return { bytes: counted.reduce((sum, { size_bytes }) => sum + size_bytes, 0), storedBytes: released }
+  return letGo(db, removed, derived, releaseDelaySeconds)
+}
+
+/** The same for the bytes of variants that are no more, and their usage. */
+export async function letVariantsGo(
+  db: Db,
+  tenantId: string,
+  gone: readonly VariantPointer[],
+  releaseDelaySeconds: number,
+): Promise<void> {
+  const freed = await letGo(db, [], gone, releaseDelaySeconds)
+  await recordUsage(db, tenantId, { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
+}
+
+/** @returns what it frees: nobody is held to the bytes of pictures that were drawn */
+async function letGo(
+  db: Db,
+  versions: readonly Pointer[],
+  variants: readonly VariantPointer[],
+  releaseDelaySeconds: number,
+): Promise<{ bytes: number; storedBytes: number }> {
+  const made = variants.filter((variant): variant is VariantPointer & Pointer => variant.sha256 !== null)
+  const storedBytes = await releaseCopies(db, [...versions, ...made], releaseDelaySeconds)
+  const counted = [...versions, ...made.filter(({ attached }) => attached)]
+  return { bytes: counted.reduce((sum, { size_bytes }) => sum + size_bytes, 0), storedBytes }
 }
 
 /** Objects in ascending order of their hash, so that two removals never wait for each other crosswise. */
-export async function releaseCopies(db: Db, removed: readonly Pointer[], delaySeconds: number): Promise<number> {
+async function releaseCopies(db: Db, removed: readonly Pointer[], delaySeconds: number): Promise<number> {
   const places = new Map(removed.map((pointer) => [`${pointer.sha256.toString('hex')} ${pointer.scope}`, pointer]))
   let bytes = 0
   for (const [, { sha256, scope, size_bytes }] of [...places].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -210,6 +210,6 @@ function sortValue(row: rows.AssetRow, sort: keyof typeof rows.sortColumns): str
 }
 
 export { type AssetRow, insertTags, lockAsset as lockAssetRow, updateAsset } from './assets.sql.ts'
-export { type Pointer, purgeAsset, releaseCopies, removeVersions, shareHoldGuard } from './removal.sql.ts'
+export { letVariantsGo, purgeAsset, removeVersions, shareHoldGuard, type VariantPointer } from './removal.sql.ts'
 export { type Asset, assetEtag, showAsset } from './shown.ts'
 export { recordUsage, reserve } from './usage.sql.ts'

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { type Principal, principalKind } from '../../domain/principal.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { QuarantineEntryTable } from '../../platform/database/tables.ts'
-import type { Pointer } from '../assets/room.ts'
+import type { VariantPointer } from '../assets/room.ts'
 import type { VersionId } from './steps.sql.ts'
 
 /** All SQL of the quarantine and of its report. */
@@ -153,12 +153,8 @@ export async function findBearer(db: Db, tenantId: string, sha256: Buffer): Prom
 }
 
 /** Removes what has these bytes beside a version, drawn or attached. */
-export async function deleteVariants(
-  db: Db,
-  tenantId: string,
-  sha256: Buffer,
-): Promise<(Pointer & { attached: boolean })[]> {
-  const { rows } = await sql<Pointer & { attached: boolean }>`
+export async function deleteVariants(db: Db, tenantId: string, sha256: Buffer): Promise<VariantPointer[]> {
+  const { rows } = await sql<VariantPointer>`
     delete from variant where tenant_id = ${tenantId} and sha256 = ${sha256}
     returning sha256, scope, size_bytes, attached`.execute(db)
   return rows

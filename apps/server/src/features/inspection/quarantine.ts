@@ -3,7 +3,7 @@ import { toId, toUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Context, Handler } from '../../platform/invoke.ts'
 import { pageOf, positionOf } from '../../platform/page.ts'
-import { lockAssetRow, purgeAsset, recordUsage, releaseCopies, removeVersions, shareHoldGuard } from '../assets/room.ts'
+import { letVariantsGo, lockAssetRow, purgeAsset, recordUsage, removeVersions, shareHoldGuard } from '../assets/room.ts'
 import * as rows from './quarantine.sql.ts'
 import { askStep, INTERACTIVE } from './steps.sql.ts'
 
@@ -46,7 +46,12 @@ export function quarantineHandlers(options: QuarantineOptions) {
       const { id, sha256 } = await lock(context, quarantineId, 'held')
       for (const holder of await rows.findHolders(context.db, context.tenantId, sha256))
         await purgeFrom(context, holder)
-      await purgeVariants(context, sha256)
+      await letVariantsGo(
+        context.db,
+        context.tenantId,
+        await rows.deleteVariants(context.db, context.tenantId, sha256),
+        0,
+      )
       await turn(context, id, 'purged', null)
       return undefined
     },
@@ -81,14 +86,6 @@ async function purgeFrom({ db, tenantId }: Context, { asset_id: assetId, numbers
   if (numbers.includes(asset.current_n)) await rows.makeLeftCurrent(db, tenantId, assetId, left)
   const freed = await removeVersions(db, tenantId, assetId, numbers, 0)
   await recordUsage(db, tenantId, { bytes: -freed.bytes, files: 0, storedBytes: -freed.storedBytes })
-}
-
-async function purgeVariants({ db, tenantId }: Context, sha256: Buffer): Promise<void> {
-  const gone = await rows.deleteVariants(db, tenantId, sha256)
-  const released = await releaseCopies(db, gone, 0)
-  const attached = gone.filter((variant) => variant.attached)
-  const bytes = attached.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
-  await recordUsage(db, tenantId, { bytes: -bytes, files: 0, storedBytes: -released })
 }
 
 const report: Handler<'securityReports.get'> = async ({ db, tenantId, now }, input) => {

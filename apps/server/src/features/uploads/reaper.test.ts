@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type FaultPlan, faultyStore } from '../../../test/faulty-store.ts'
-import { newText, openService, uploadText } from '../../../test/service.ts'
+import { newText, openService, type Service, uploadText } from '../../../test/service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
@@ -73,6 +73,24 @@ async function leaveUnfinished(): Promise<Copy> {
 
 const reap = () => jobs.reap(service.app.worker)
 
+async function openDelayed(): Promise<Service> {
+  const config = { ...service.config, port: 0, releaseDelaySeconds: 86_400 }
+  const delayed = await openService(service.foundation, service.adminKey, config)
+  delayed.app.stores.set('memory', service.app.stores.get('memory') as ObjectStore)
+  return delayed
+}
+
+function attach({ call }: Service, assetId: string) {
+  const headers = { 'content-type': 'text/plain' }
+  return call(`/v1/assets/${assetId}/variants/note`, { method: 'PUT', body: newText(200_000), headers })
+}
+
+async function stateOf(id: string): Promise<string | undefined> {
+  const text = 'select state from stowage.copy where id = $1'
+  const { rows } = await withClient(service.database.owner, (client) => client.query<{ state: string }>(text, [id]))
+  return rows[0]?.state
+}
+
 describe('the reaper', () => {
   test('says that a copy is being removed before it touches its bytes, unfinished ones first, and last that it is gone', async () => {
     const { id, key } = await leaveUnfinished()
@@ -133,13 +151,22 @@ describe('the reaper', () => {
     expect(done).toEqual([])
     await brief.stop()
   })
+  test('leaves a variant alone that is being written, and makes its commit fail once it has taken its bytes', async () => {
+    const { json } = await uploadText(service.call, newText(100))
+    whenWritten = async () => {
+      await reap()
+      const { id, writable, due, now } = await newest()
+      expect({ writable, isDue: due <= now, done }).toEqual({ writable: true, isDue: false, done: [] })
+      await change(id, 'due_at = now()')
+      await reap()
+    }
+    const answer = await attach(service, json.id)
+    expect(answer.json.code).toBe('upload.lost')
+    expect(await newest()).toMatchObject({ state: 'releasing' })
+    expect((await service.call(`/v1/assets/${json.id}/variants/note`)).json.code).toBe('variant.notFound')
+  })
   test('keeps what was purged for as long as a backup that knows it may be restored', async () => {
-    const delayed = await openService(service.foundation, service.adminKey, {
-      ...service.config,
-      port: 0,
-      releaseDelaySeconds: 86_400,
-    })
-    delayed.app.stores.set('memory', service.app.stores.get('memory') as ObjectStore)
+    const delayed = await openDelayed()
     const { json } = await uploadText(delayed.call, newText(200_000))
     const { id, key } = await newest()
     await delayed.call(`/v1/assets/${json.id}?purge=true`, { method: 'DELETE' })
@@ -149,6 +176,28 @@ describe('the reaper', () => {
     await change(id, `due_at = due_at - interval '1 day'`)
     await reap()
     expect(await store.head(key)).toBeUndefined()
+    await delayed.stop()
+  })
+  test('keeps the bytes of a variant as long that was replaced, removed, or purged with its file', async () => {
+    const delayed = await openDelayed()
+    const { json } = await uploadText(delayed.call, newText(100))
+    const path = `/v1/assets/${json.id}`
+    const after = {
+      replaced: () => attach(delayed, json.id),
+      removed: () => delayed.call(`${path}/variants/note`, { method: 'DELETE' }),
+      purged: () => delayed.call(`${path}?purge=true`, { method: 'DELETE' }),
+    }
+    for (const [what, change] of Object.entries(after)) {
+      if (what !== 'removed') await attach(delayed, json.id)
+      const { id, key } = await newest()
+      await change()
+      await reap()
+      expect([what, await stateOf(id), await store.head(key)]).toMatchObject([
+        what,
+        'releasing',
+        { storedBytes: 200_000 },
+      ])
+    }
     await delayed.stop()
   })
 })

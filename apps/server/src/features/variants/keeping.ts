@@ -1,5 +1,5 @@
 import type { Db } from '../../platform/database/connect.ts'
-import { recordUsage, releaseCopies } from '../assets/room.ts'
+import { letVariantsGo } from '../assets/room.ts'
 import type { VersionId } from '../inspection/room.ts'
 import type { KeptDerived } from '../uploads/room.ts'
 import type { VariantId } from './variants.rules.ts'
@@ -15,7 +15,7 @@ export async function putVariant(
 ): Promise<void> {
   const before = await rows.findVariantRow(db, of, id)
   await kept.commit(db)
-  await letGo(db, of.tenant_id, before, releaseDelaySeconds)
+  if (before) await letVariantsGo(db, of.tenant_id, [before], releaseDelaySeconds)
 }
 
 /** @returns whether there was one */
@@ -26,18 +26,6 @@ export async function removeVariant(
   releaseDelaySeconds: number,
 ): Promise<boolean> {
   const gone = await rows.deleteVariant(db, of, id)
-  await letGo(db, of.tenant_id, gone, releaseDelaySeconds)
+  if (gone) await letVariantsGo(db, of.tenant_id, [gone], releaseDelaySeconds)
   return gone !== undefined
-}
-
-async function letGo(
-  db: Db,
-  tenantId: string,
-  gone: rows.VariantRow | undefined,
-  releaseDelaySeconds: number,
-): Promise<void> {
-  if (!gone?.sha256 || gone.scope === null || gone.size_bytes === null) return
-  const { sha256, scope, size_bytes, attached } = gone
-  const released = await releaseCopies(db, [{ sha256, scope, size_bytes }], releaseDelaySeconds)
-  await recordUsage(db, tenantId, { bytes: attached ? -size_bytes : 0, files: 0, storedBytes: -released })
 }
