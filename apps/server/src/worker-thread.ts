@@ -22,3 +22,4 @@ parentPort?.on('message', async (asked: ToThread) => {
   await app.close()
   parentPort?.close()
 })
+tell({ kind: 'begun' })
