@@ -99,6 +99,8 @@ async function run(
     failed,
     ...(['SIGTERM', 'SIGINT'] as const).map((each) => new Promise<string>((settle) => process.once(each, settle))),
   ])
+  // A supervisor may send it to a group, and what starts us passes it on as well: once is enough.
+  process.on('SIGTERM', () => {})
   void tellOfStore(config, log)
   if (config.store === 'memory') log.warn('the store is memory: every file is lost when the server ends')
   process.stdout.write(`${doors.url === undefined ? 'Stowage works in the background' : greeting(config, doors.url)}\n`)
