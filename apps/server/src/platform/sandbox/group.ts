@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import { NICENESS } from './guards.ts'
 
 /**
  * A command and whatever it starts, in a process group of its own.
@@ -40,6 +39,11 @@ status=$?
 exit $status`
 
 const ERROR_TAIL_BYTES = 4096
+/**
+ * A fifth of what the server's session gets, when both want all there is: so that neither it waits, nor a file whose time
+ * runs, should the machine be busy with something else.
+ */
+const SESSION_NICENESS = 7
 const STAND_BACK_TRIES = 10
 const STAND_BACK_AGAIN_MS = 120
 
@@ -76,7 +80,7 @@ export function startGroup(command: readonly string[], options: GroupOptions): G
  */
 async function standBack(id: number): Promise<void> {
   for (let tries = 0; tries < STAND_BACK_TRIES; tries += 1) {
-    const code = await writeFile(`/proc/${id}/autogroup`, String(NICENESS)).then(
+    const code = await writeFile(`/proc/${id}/autogroup`, String(SESSION_NICENESS)).then(
       () => undefined,
       (error: NodeJS.ErrnoException) => error.code,
     )

@@ -14,9 +14,6 @@ export interface Guards {
   programFiles: 'bwrap' | 'none'
 }
 
-/** A tenth of what the server gets, when both want all there is. */
-export const NICENESS = 10
-
 /** How commands are wrapped on this machine. */
 export interface Plan {
   guards: Guards
@@ -44,7 +41,7 @@ export interface Confinement {
 /** The command with its guards in front of it. */
 export function confined(plan: Plan, command: readonly string[], confinement: Confinement): string[] {
   return [
-    ...(plan.nice === undefined ? [] : [plan.nice, '-n', String(NICENESS)]),
+    ...(plan.nice === undefined ? [] : [plan.nice, '-n', '10']),
     ...(plan.prlimit === undefined ? [] : [...plan.prlimit, ...limitsOf(confinement)]),
     ...plan.cage,
     ...(plan.guards.files === 'bwrap' ? mountsOf(command[0]!, confinement) : []),
