@@ -3,9 +3,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The longest ones, longest first. */
 const LONG = [
+  'corpus/campaigns.test.ts',
+  'corpus/corpus.test.ts',
+  'previewers/libreoffice.test.ts',
+  'durability/big-roads.test.ts',
   'platform/database/embedded.test.ts',
   'durability/kill.test.ts',
   'test/campaigns.test.ts',
+  'inspection/ocr.test.ts',
+  'stores/s3.test.ts',
+  'durability/kill-uploads.test.ts',
+  'inspection/transcripts.test.ts',
+  'durability/s3-outage.test.ts',
   'stores/gcs.test.ts',
   'client/test/resume.test.ts',
   'durability/durable-order.test.ts',

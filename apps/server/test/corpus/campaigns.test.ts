@@ -11,8 +11,8 @@ const CAMPAIGNS = join(import.meta.dirname, '../../../../scripts/campaigns')
 const [MUTATED, EXTERNAL, KILLS] = ['200', '10', '10']
 
 describe.skipIf(!isWanted)('a server that is sent hostile files', () => {
-  test('comes to a result for each, stays alive and leaves nothing behind', { timeout: 960_000 }, async () => {
-    const words = ['--mutated', MUTATED, '--external', EXTERNAL, '--seconds', '840']
+  test('comes to a result for each, stays alive and leaves nothing behind', { timeout: 1_320_000 }, async () => {
+    const words = ['--mutated', MUTATED, '--external', EXTERNAL, '--seconds', '1200']
     const figures = await run<InspectionFigures>('inspection.ts', words)
     // How fast it answers meanwhile is the campaign's to judge, on a machine that does nothing else.
     expect(figures).toMatchObject({
