@@ -6,7 +6,8 @@ import { hostEnvironment } from './host-environment.ts'
 const SERVER = join(import.meta.dirname, '../bin/stowage-server.js')
 /** A first start makes a database, on a machine that may have much else to do. */
 const READY_WITHIN_MS = 60_000
-const READY = /Stowage (?:serves (\S+)|works in the background)/
+/** With what follows: it may come in pieces, and half an address is one, too. */
+const READY = /Stowage (?:serves (\S+)|works in the background)\s/
 const LAST_WORDS = 4000
 
 export interface SpawnOptions {

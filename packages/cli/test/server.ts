@@ -15,7 +15,7 @@ export interface RunningServer {
 export async function startServer(settings: Record<string, string> = {}): Promise<RunningServer> {
   const data = await newDataFolder()
   const key = 'test-platform-key-0123456789abcdef0123456789abcdef'
-  const settingsOfOwn = {
+  const own = {
     HOME: data,
     STOWAGE_PORT: '0',
     STOWAGE_DATA: data,
@@ -23,7 +23,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     STOWAGE_EXTRACT: 'off',
     ...settings,
   }
-  const child = spawnServer(['serve'], settingsOfOwn, { cwd: data })
+  const child = spawnServer(['serve'], own, { cwd: data })
   return { url: await greetingOf(child), key, stop: () => stop(child, data) }
 }
 
