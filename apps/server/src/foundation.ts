@@ -35,15 +35,14 @@ export async function layFoundation(
   onDatabaseExit: (reason: string) => void,
 ): Promise<Foundation> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
-  // The first thing that a start needs, and makes where there is none.
-  await masterKeysOf(config)
+  const keys = await openKeys(config)
   const { owner, stop } = await openDatabase(config, log, onDatabaseExit)
   try {
-    await ensureRoles(owner, await rolePasswords(config))
+    await ensureRoles(owner, keys.passwords)
     await migrate(owner, { directory: MIGRATIONS, log })
     const adminKey = config.adminKey ?? (await keptAdminKey(join(config.data, 'admin-key')))
     await withClient(owner, (client) => makeDefaults(client, adminKey))
-    return { ...(await standOn(config, owner)), stop }
+    return { ...(await withKeys(owner, keys)), stop }
   } catch (error) {
     await stop()
     throw error
@@ -52,8 +51,21 @@ export async function layFoundation(
 
 /** Stands on a foundation that was laid, and that somebody else stops. */
 export async function standOn(config: Config, owner: Connection): Promise<Foundation> {
-  const masterKeys = await masterKeysOf(config)
-  const passwords = await rolePasswords(config)
+  return { ...(await withKeys(owner, await openKeys(config))), stop: async () => {} }
+}
+
+type Keys = Awaited<ReturnType<typeof openKeys>>
+
+/** The master keys, made where there are none, and the roles' passwords, which follow from them. */
+async function openKeys(config: Config) {
+  const path = join(config.data, 'master-keys')
+  const masterKeys = config.masterKey ? masterKeysFromValue(config.masterKey) : await openKeyFile(path)
+  // Nodes that share a master key share the roles' passwords; with a key file, the file is what they share.
+  const secret = config.masterKey ?? (await readFile(path, 'utf8'))
+  return { masterKeys, passwords: { app: rolePassword(secret, APP_ROLE), sweep: rolePassword(secret, SWEEP_ROLE) } }
+}
+
+function withKeys(owner: Connection, { masterKeys, passwords }: Keys): Promise<Omit<Foundation, 'stop'>> {
   return withClient(owner, async (client) => ({
     owner,
     app: { ...owner, user: APP_ROLE, password: passwords.app },
@@ -61,18 +73,7 @@ export async function standOn(config: Config, owner: Connection): Promise<Founda
     masterKeys,
     urlSigning: await openSecretKeys(client, masterKeys, 'urlSigning'),
     auditSigning: await openSecretKeys(client, masterKeys, 'auditSigning'),
-    stop: async () => {},
   }))
-}
-
-async function masterKeysOf(config: Config): Promise<MasterKeys> {
-  return config.masterKey ? masterKeysFromValue(config.masterKey) : openKeyFile(join(config.data, 'master-keys'))
-}
-
-/** Nodes that share a master key share the roles' passwords; with a key file, the file is what they share. */
-async function rolePasswords(config: Config) {
-  const secret = config.masterKey ?? (await readFile(join(config.data, 'master-keys'), 'utf8'))
-  return { app: rolePassword(secret, APP_ROLE), sweep: rolePassword(secret, SWEEP_ROLE) }
 }
 
 async function openDatabase(config: Config, log: Logger, onExit: (reason: string) => void) {
