@@ -43,6 +43,8 @@ export function createPool(connection: Connection, maxConnections: number, onErr
     keepAlive: true,
     types,
   } as pg.PoolConfig)
+  // A connection that is lost fails the statements at work; without a listener it would also end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   // Once it is ending, a server that stops as well is no news.
   pool.on('error', (error) => pool.ending || onError(error))
   return pool
