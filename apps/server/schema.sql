@@ -1459,12 +1459,12 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
 begin
-  if not api.reserve(p_size, p_files) then
+  if p_share_bytes + p_share_files > 0 and not api.reserve(p_share_bytes, p_share_files) then
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
   if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,
@@ -2499,7 +2499,7 @@ GRANT EXECUTE ON ROUTINE api.away_from_home(OUT away_count bigint, OUT away_byte
 
 GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
 
-GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid) TO stowage_app;
 

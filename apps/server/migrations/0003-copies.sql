@@ -135,15 +135,16 @@ begin
 end $$;
 
 -- What every upload ends with: its share of the quota, and its copy. Refuses by raising, so that COMMIT may be sent
--- along without waiting: SW001 over quota, SW002 taken by the reaper.
+-- along without waiting: SW001 over quota, SW002 taken by the reaper. Of several in one transaction the first takes the
+-- share of all, because the slack in api.reserve counts transactions; the others take 0.
 create function api.commit_upload(
   p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
   p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea,
-  p_usage uuid, p_files integer
+  p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer
 ) returns void language plpgsql as $$
 begin
-  if not api.reserve(p_size, p_files) then
+  if p_share_bytes + p_share_files > 0 and not api.reserve(p_share_bytes, p_share_files) then
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
   if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,

@@ -27,6 +27,7 @@ import { createPool } from './platform/database/connect.ts'
 import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
 import type { Handlers, Platform } from './platform/invoke.ts'
+import { createLanes } from './platform/lanes.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { createRateLimiter } from './platform/rate-limiter.ts'
 import { createScopeKeyring } from './platform/scope-keys.ts'
@@ -159,6 +160,7 @@ export async function createApp(
     placements,
     inspector: config.extract ? inspector : { ...inspector, reads: () => false, draws: () => false },
     scanning: scanner,
+    lanes: createLanes(),
     signing: foundation.urlSigning,
     isUp,
     finishing: createBell(),

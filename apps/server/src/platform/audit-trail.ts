@@ -27,8 +27,8 @@ export interface AuditNote {
 }
 
 export interface AuditTrail {
-  /** Statements that write an event in the caller's own transaction, sent without waiting. */
-  write(db: Db, note: AuditNote): Promise<unknown>[]
+  /** Statements that write events in the caller's own transaction, sent without waiting. */
+  write(db: Db, notes: readonly AuditNote[]): Promise<unknown>[]
   /** Tells that the transaction of `write` has committed: the caller's personal row need not be written again at once. */
   committed(note: AuditNote): void
   /** Writes an event in a transaction of its own: refusals, and whatever was rolled back. */
@@ -85,7 +85,7 @@ export async function auditOwnAct(
   const { tenantId, ...about } = act
   const call = { requestId: toId('request', newUuid()), ip: null, userAgent: null }
   const note = auditOutcome(action, call, { ...about, principal: { kind: 'system', id: null, tenantId } }, at)
-  await Promise.all(trail.write(db, note))
+  await Promise.all(trail.write(db, [note]))
 }
 
 const FLUSH_EVERY_MS = 500
@@ -137,8 +137,8 @@ export function createAuditTrail(pool: pg.Pool, log: Logger): AuditTrail {
     return person
   }
 
-  function write(db: Db, note: AuditNote): Promise<unknown>[] {
-    return insert(db, [note], personOf)
+  function write(db: Db, notes: readonly AuditNote[]): Promise<unknown>[] {
+    return notes.length === 0 ? [] : insert(db, notes, personOf)
   }
 
   function committed(note: AuditNote): void {

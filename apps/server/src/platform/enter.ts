@@ -1,6 +1,6 @@
 import type { ProblemCode } from '@stowage/contract'
 import { sql } from 'kysely'
-import { newUuid } from '../domain/id.ts'
+import { newUuid, toUuid } from '../domain/id.ts'
 import type { Principal, PrincipalKind, Role } from '../domain/principal.ts'
 import { problemOf, Refusal } from '../domain/problem.ts'
 import { type Db, fixed, send } from './database/connect.ts'
@@ -54,6 +54,13 @@ export async function enter(db: Db, credential: Credential, readOnly: boolean): 
     organizationSlug: entered.slug,
     requestsPerMinute: entered.requests_per_minute,
   }
+}
+
+/** An organization named in the address is the one that is entered; a key of another organization is refused there. */
+export function intoNamed(credential: Credential, input: unknown): Credential {
+  const { organizationId } = input as { organizationId?: string }
+  if (organizationId === undefined || credential.kind !== 'secret') return credential
+  return { ...credential, organization: toUuid(organizationId) }
 }
 
 const enterBySecret = fixed('select * from api.enter($1, $2, $3)')

@@ -2,15 +2,16 @@ import { getOperation, type Operation, type OperationName, type Output, type Par
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { newUuid, toId, toUuid } from '../domain/id.ts'
+import { newUuid, toId } from '../domain/id.ts'
 import { type Principal, permits } from '../domain/principal.ts'
 import { Problem, problemOf, Refusal } from '../domain/problem.ts'
 import type { Cdn } from '../providers/cdn/port.ts'
-import { type AuditNote, type AuditTrail, auditOutcome } from './audit-trail.ts'
+import { type AuditTrail, auditOutcome } from './audit-trail.ts'
 import type { Db } from './database/connect.ts'
 import { isUnavailable, mayRetry, together, transaction } from './database/transaction.ts'
-import { type Credential, enter, UnseenMember } from './enter.ts'
-import { claimAnswer, type Idempotency, keepAnswer, releaseClaim } from './idempotency.ts'
+import { type Credential, enter, intoNamed, UnseenMember } from './enter.ts'
+import { Recorded, recordFailure, type Trace } from './failure.ts'
+import { claimAnswer, type Idempotency, keepAnswer } from './idempotency.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 
 /** What a handler is given: never a request, and for a row that changes something, no stores. */
@@ -104,8 +105,15 @@ interface Options<Name extends OperationName, Ahead> {
   /** A read that must write after all: a limited link takes its use. */
   writes?: boolean
   /** A query that needs nothing but the organization, sent along with `enter`: it finds nothing when that refuses. */
-  ahead?: (db: Db, input: Parsed<Name>) => Promise<Ahead>
+  ahead?: Query<Name, Ahead>
 }
+
+type Query<Name extends OperationName, Ahead> = (db: Db, input: Parsed<Name>) => Promise<Ahead>
+type Work<Name extends OperationName, Result, Ahead> = (
+  context: Context,
+  input: Parsed<Name>,
+  ahead: Ahead,
+) => Promise<Result | Refusal>
 
 /**
  * The only way in: parse → transaction → enter → authorise → handler → audit → commit. One operation is one
@@ -117,15 +125,17 @@ export async function invoke<Name extends OperationName, Result = Output<Name>, 
   platform: Platform,
   name: Name,
   call: Call,
-  handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result | Refusal>,
+  handler: Work<Name, Result, Ahead>,
   options: Options<Name, Ahead> = {},
 ): Promise<Result> {
-  const row = getOperation(name)
-  const input = parse<Parsed<Name>>(row.input, call.input)
+  const input = parse<Parsed<Name>>(getOperation(name).input, call.input)
   for (let attempt = 1; ; attempt++) {
-    const trace: Trace = { principal: undefined, subject: row.subject(input as never), remarks: new Set() }
+    const turn = { call, input, handler, trace: traceOf(name, input) }
+    const { trace } = turn
     try {
-      return await attemptOnce(platform, name, call, input, handler, options, trace)
+      const [outcome] = await attemptOnce(platform, name, [turn], options)
+      if (outcome instanceof Refusal) throw new Recorded(outcome.problem, trace.note !== undefined)
+      return outcome as Result
     } catch (error) {
       if (error instanceof UnseenMember && attempt === 1) {
         await transaction(platform.pool, { enter: (db) => enter(db, call.credential, false) }, async () => undefined)
@@ -140,27 +150,67 @@ export async function invoke<Name extends OperationName, Result = Output<Name>, 
   }
 }
 
-interface Trace {
-  principal: Principal | undefined
-  subject: readonly string[]
-  remarks: Set<string>
+/**
+ * Several calls of one operation by one caller, in one transaction that enters once: it costs little more than one of
+ * them. Each is parsed, authorised, counted and audited as if it were alone, in the order given. The callers' credential
+ * must be the same, and what `ahead` asks for.
+ *
+ * @returns undefined when nothing has happened, since one of them failed: each may then be made alone
+ */
+export async function invokeTogether<Name extends OperationName, Result, Ahead>(
+  platform: Platform,
+  name: Name,
+  calls: readonly { call: Call; handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result> }[],
+  ahead: Query<Name, Ahead>,
+): Promise<PromiseSettledResult<Result>[] | undefined> {
+  const turns: Turn<Name, Result, Ahead>[] = []
+  try {
+    for (const { call, handler } of calls) {
+      const input = parse<Parsed<Name>>(getOperation(name).input, call.input)
+      turns.push({ call, input, handler, trace: traceOf(name, input) })
+    }
+    const outcomes = await attemptOnce(platform, name, turns, { ahead })
+    if (outcomes.some((outcome) => outcome instanceof Refusal)) return undefined
+    return outcomes.map((value) => ({ status: 'fulfilled', value: value as Result }))
+  } catch (error) {
+    if (!isUnavailable(error)) {
+      const counted = turns.flatMap(({ trace }) => (trace.counted && trace.principal) || [])
+      for (const principal of counted) platform.rateLimiter.giveBack(principal)
+      return undefined
+    }
+    // Whether it was committed nobody knows, so that to do it again might do it twice.
+    const failures = turns.map(({ call, trace }) => recordFailure(platform, name, call, trace, error))
+    return (await Promise.all(failures)).map((reason) => ({ status: 'rejected', reason }))
+  }
 }
 
+function traceOf<Name extends OperationName>(name: Name, input: Parsed<Name>): Trace {
+  const subject = getOperation(name).subject(input as never)
+  return { principal: undefined, subject, remarks: new Set(), counted: false, note: undefined }
+}
+
+/** A call on its way through `attemptOnce`. */
+interface Turn<Name extends OperationName, Result, Ahead> {
+  call: Call
+  input: Parsed<Name>
+  handler: Work<Name, Result, Ahead>
+  trace: Trace
+}
+
+/** @returns what each came to; all of them are refused where the caller is not let in */
 async function attemptOnce<Name extends OperationName, Result, Ahead>(
   platform: Platform,
   name: Name,
-  call: Call,
-  input: Parsed<Name>,
-  handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result | Refusal>,
+  turns: readonly Turn<Name, Result, Ahead>[],
   options: Options<Name, Ahead>,
-  trace: Trace,
-): Promise<Result> {
+): Promise<(Result | Refusal)[]> {
   const row = getOperation(name)
+  const { call, input } = turns[0] as Turn<Name, Result, Ahead>
   const now = platform.clock()
   const readOnly = row.effect === 'read' && !options.writes
   const pending: Promise<unknown>[] = []
-  let note: AuditNote | undefined
-  const outcome = await transaction(
+  const notes = () => turns.flatMap(({ trace }) => trace.note ?? [])
+  const outcomes = await transaction(
     platform.pool,
     {
       readOnly,
@@ -170,108 +220,77 @@ async function attemptOnce<Name extends OperationName, Result, Ahead>(
           enter(db, intoNamed(call.credential, input), readOnly),
           options.ahead?.(db, input) as Promise<Ahead>,
         ]),
-      last: (db) => (note ? platform.auditTrail.write(db, note) : []),
+      last: (db) => platform.auditTrail.write(db, notes()),
     },
-    async (db, [entrance, ahead]): Promise<Result | Refusal> => {
-      if (entrance instanceof Refusal) return entrance
-      trace.principal = entrance
-      authorise(platform, entrance, row.action)
-      const context: Context = {
-        principal: entrance,
-        tenantId: entrance.tenantId,
-        db,
-        now,
-        log: call.log,
-        requestId: call.requestId,
-        origin: call.origin,
-        cdn: platform.cdn,
-        cursorKey: platform.cursorKey,
-        ifMatch: call.ifMatch,
-        remarks: trace.remarks,
-        atCommit: (...sent) => {
-          // Should the handler fail first, nobody waits for them any more.
-          for (const each of sent) each.catch(() => undefined)
-          pending.push(...sent)
-        },
+    async (db, [entrance, ahead]): Promise<(Result | Refusal)[]> => {
+      if (entrance instanceof Refusal) return turns.map(() => entrance)
+      for (const { trace } of turns) trace.principal = entrance
+      authorise(platform, entrance, row.action, turns.length)
+      for (const { trace } of turns) trace.counted = true
+      const results: (Result | Refusal)[] = []
+      for (const turn of turns) {
+        const context = contextOf(platform, turn, { db, principal: entrance, now, pending })
+        results.push(await carryOut(name, context, turn, ahead, options))
       }
-      const use = options.idempotency ?? wholeUse(row, call, input)
-      const repeated = use && (await claimAnswer(context, row, use))
-      if (repeated) return repeated.answer as Result
-      const result = await handler(context, input, ahead)
-      if (use) await keepAnswer(context, row, use, result)
-      if (!(result instanceof Refusal)) trace.subject = subjectOf(trace.subject, result)
-      if (row.audit === 'transaction' && options.audited !== false) {
-        note = auditOutcome(
-          name,
-          call,
-          { ...trace, principal: entrance },
-          now,
-          result instanceof Refusal ? result.problem : undefined,
-        )
-      }
-      return result
+      return results
     },
   )
-  if (note) platform.auditTrail.committed(note)
-  if (outcome instanceof Refusal) throw new Recorded(outcome.problem, note !== undefined)
-  if (row.audit === 'batched' && options.audited !== false && trace.principal) {
-    platform.auditTrail.later(auditOutcome(name, call, { ...trace, principal: trace.principal }, now))
+  for (const note of notes()) platform.auditTrail.committed(note)
+  if (row.audit === 'batched' && options.audited !== false) {
+    turns.forEach(({ call, trace }, index) => {
+      const { principal } = trace
+      if (!principal || outcomes[index] instanceof Refusal) return
+      platform.auditTrail.later(auditOutcome(name, call, { ...trace, principal }, now))
+    })
   }
-  return outcome
+  return outcomes
 }
 
-/** A refusal, and whether its audit event has been written already. */
-class Recorded extends Error {
-  readonly problem: Problem
-  readonly written: boolean
-
-  constructor(problem: Problem, written: boolean) {
-    super(problem.message)
-    this.problem = problem
-    this.written = written
+async function carryOut<Name extends OperationName, Result, Ahead>(
+  name: Name,
+  context: Context,
+  { call, input, handler, trace }: Turn<Name, Result, Ahead>,
+  ahead: Ahead,
+  options: Options<Name, Ahead>,
+): Promise<Result | Refusal> {
+  const row = getOperation(name)
+  const use = options.idempotency ?? wholeUse(row, call, input)
+  const repeated = use && (await claimAnswer(context, row, use))
+  if (repeated) return repeated.answer as Result
+  const result = await handler(context, input, ahead)
+  if (use) await keepAnswer(context, row, use, result)
+  const isRefused = result instanceof Refusal
+  if (!isRefused) trace.subject = subjectOf(trace.subject, result)
+  if (row.audit === 'transaction' && options.audited !== false) {
+    const { principal, now } = context
+    trace.note = auditOutcome(name, call, { ...trace, principal }, now, isRefused ? result.problem : undefined)
   }
+  return result
 }
 
-/** A refused or failed call is audited in a transaction of its own, since its first one was rolled back (R10). */
-async function recordFailure(
+function contextOf(
   platform: Platform,
-  name: OperationName,
-  call: Call,
-  trace: Trace,
-  error: unknown,
-): Promise<unknown> {
-  const problem = error instanceof Recorded ? error.problem : error instanceof Problem ? error : undefined
-  if (!trace.principal) {
-    if (problem) platform.onUnauthenticated(problem.code)
-    return problem ?? translate(error, name)
+  { call, trace }: Pick<Turn<OperationName, unknown, unknown>, 'call' | 'trace'>,
+  { db, principal, now, pending }: { db: Db; principal: Principal; now: Date; pending: Promise<unknown>[] },
+): Context {
+  return {
+    principal,
+    tenantId: principal.tenantId,
+    db,
+    now,
+    log: call.log,
+    requestId: call.requestId,
+    origin: call.origin,
+    cdn: platform.cdn,
+    cursorKey: platform.cursorKey,
+    ifMatch: call.ifMatch,
+    remarks: trace.remarks,
+    atCommit: (...sent) => {
+      // Should the handler fail first, nobody waits for them any more.
+      for (const each of sent) each.catch(() => undefined)
+      pending.push(...sent)
+    },
   }
-  if (error instanceof Recorded && error.written) return error.problem
-  if (problem?.code === 'rate.limited') return problem
-  const failure = problem ?? translate(error, name)
-  const note = auditOutcome(name, call, { ...trace, principal: trace.principal }, platform.clock(), failure)
-  try {
-    await platform.auditTrail.writeAlone(note)
-  } catch (auditError) {
-    call.log.error({ err: auditError, operation: name }, 'a refusal could not be audited')
-  }
-  return failure
-}
-
-const INSUFFICIENT_PRIVILEGE = '42501'
-
-/** A rule that the database holds alone, such as who may publish, refuses by an error of its own. */
-function translate(error: unknown, name: OperationName): unknown {
-  if ((error as { code?: unknown } | null)?.code === INSUFFICIENT_PRIVILEGE) {
-    const problem = new Problem('access.forbidden', { action: getOperation(name).action })
-    problem.cause = error
-    return problem
-  }
-  if (isUnavailable(error)) {
-    const problem = new Problem('database.unavailable', { retryAfterSeconds: 2 })
-    problem.cause = error
-    return problem
-  }
-  return error
 }
 
 function parse<Input>(schema: z.ZodObject, value: unknown): Input {
@@ -286,65 +305,21 @@ function reasonOf(issue: z.core.$ZodIssue): string {
   return issue.code === 'unrecognized_keys' ? `unknown field: ${issue.keys.join(', ')}` : issue.message
 }
 
-function authorise(platform: Platform, principal: Principal, action: Parameters<typeof permits>[1]): void {
+function authorise(
+  platform: Platform,
+  principal: Principal,
+  action: Parameters<typeof permits>[1],
+  requests: number,
+): void {
   const verdict = permits(principal, action)
   if (verdict !== 'yes') throw problemOf(verdict === 'forbidden' ? 'access.forbidden' : 'access.outOfScope', { action })
-  const wait = platform.rateLimiter.take(principal)
+  const wait = platform.rateLimiter.take(principal, requests)
   if (wait > 0) throw new Problem('rate.limited', { retryAfterSeconds: wait })
 }
 
 function wholeUse(row: Operation, call: Call, input: unknown): Idempotency | undefined {
   if (call.idempotencyKey === undefined || !row.preconditions.includes('idempotencyKey')) return undefined
   return { key: call.idempotencyKey, identity: input, part: 'whole' }
-}
-
-/** A failure of the second transaction of a streamed upload, which `invoke` has recorded already. */
-class Committed extends Error {
-  readonly problem: unknown
-
-  constructor(problem: unknown) {
-    super('the commit was refused')
-    this.problem = problem
-  }
-}
-
-/** Makes a failure of the second transaction known to `refuseBetween`. */
-export function committing<Result>(second: Promise<Result>): Promise<Result> {
-  return second.catch((error) => {
-    throw new Committed(error)
-  })
-}
-
-/**
- * Records that a streamed upload was refused between its two transactions, and frees its Idempotency-Key. What failed in
- * the second one stays as it is.
- *
- * @returns what to answer
- */
-export async function refuseBetween(
-  platform: Platform,
-  name: OperationName,
-  call: Call,
-  principal: Principal,
-  error: unknown,
-): Promise<unknown> {
-  if (error instanceof Committed) return error.problem
-  const key = call.idempotencyKey
-  if (key !== undefined) {
-    const free = (db: Db) => releaseClaim({ db, tenantId: principal.tenantId, principal }, key)
-    const entering = { enter: (db: Db) => enter(db, intoNamed(call.credential, call.input), false) }
-    await transaction(platform.pool, entering, free).catch((cause) =>
-      call.log.warn({ err: cause }, 'an idempotency key stays claimed'),
-    )
-  }
-  return recordFailure(platform, name, call, { principal, subject: [], remarks: new Set() }, error)
-}
-
-/** An organization named in the address is the one that is entered; a key of another organization is refused there. */
-function intoNamed(credential: Credential, input: unknown): Credential {
-  const { organizationId } = input as { organizationId?: string }
-  if (organizationId === undefined || credential.kind !== 'secret') return credential
-  return { ...credential, organization: toUuid(organizationId) }
 }
 
 /** What was made is the subject when the input named none. */

@@ -55,6 +55,17 @@ describe('createRateLimiter', () => {
     expect(limiter.take(keyWith(1, 'one'))).toBe(60)
   })
 
+  test('takes several at once or none, and takes back what was not used', () => {
+    const { limiter } = limiterAt(0)
+    expect(limiter.take(keyWith(3), 4)).toBeGreaterThan(0)
+    expect(limiter.take(keyWith(3), 2)).toBe(0)
+    expect(limiter.take(keyWith(3), 2)).toBeGreaterThan(0)
+    limiter.giveBack(keyWith(3))
+    expect(limiter.take(keyWith(3), 2)).toBe(0)
+    for (let times = 0; times < 5; times++) limiter.giveBack(keyWith(3))
+    expect(takes(4, () => limiter.take(keyWith(3)))).toEqual([0, 0, 0, 20])
+  })
+
   test('takes the default for keys that name no rate, and no limit when there is none', () => {
     const limited = limiterAt(1).limiter
     expect(takes(2, () => limited.take(keyWith(null)))).toEqual([0, 60])

@@ -1,8 +1,10 @@
 import type { Principal } from '../domain/principal.ts'
 
 export interface RateLimiter {
-  /** Takes one request of a key's allowance; answers the seconds to wait, or 0. */
-  take(principal: Principal): number
+  /** Takes so many requests of a key's allowance, all or none; answers the seconds to wait for the next one, or 0. */
+  take(principal: Principal, requests?: number): number
+  /** One was not made after all. */
+  giveBack(principal: Principal): void
 }
 
 const MAX_BUCKETS = 100_000
@@ -15,10 +17,13 @@ const MAX_BUCKETS = 100_000
  */
 export function createRateLimiter(defaultPerMinute: number, clock: () => Date): RateLimiter {
   const buckets = new Map<string, { tokens: number; at: number }>()
+  const rateOf = (principal: Principal) => ({
+    perMinute: principal.requestsPerMinute ?? defaultPerMinute,
+    key: principal.keyId ?? principal.id,
+  })
   return {
-    take(principal) {
-      const perMinute = principal.requestsPerMinute ?? defaultPerMinute
-      const key = principal.keyId ?? principal.id
+    take(principal, requests = 1) {
+      const { perMinute, key } = rateOf(principal)
       if (perMinute === 0 || key === null) return 0
       const at = clock().getTime()
       const bucket = buckets.get(key) ?? { tokens: perMinute, at }
@@ -26,9 +31,14 @@ export function createRateLimiter(defaultPerMinute: number, clock: () => Date): 
       bucket.at = at
       if (buckets.size >= MAX_BUCKETS && !buckets.has(key)) buckets.delete(buckets.keys().next().value as string)
       buckets.set(key, bucket)
-      if (bucket.tokens < 1) return Math.max(1, Math.ceil(((1 - bucket.tokens) / perMinute) * 60))
-      bucket.tokens -= 1
+      if (bucket.tokens < requests) return Math.max(1, Math.ceil(((1 - bucket.tokens) / perMinute) * 60))
+      bucket.tokens -= requests
       return 0
+    },
+    giveBack(principal) {
+      const { perMinute, key } = rateOf(principal)
+      const bucket = key === null ? undefined : buckets.get(key)
+      if (bucket) bucket.tokens = Math.min(perMinute, bucket.tokens + 1)
     },
   }
 }

@@ -146,6 +146,8 @@ export interface Checked {
   n: number | undefined
   /** The upload that the bytes were staged by, which ends here. */
   staged: StagedSource | undefined
+  /** What the quota is asked for; undefined for this upload's own part. */
+  share?: rows.Share | undefined
 }
 
 /**
@@ -181,6 +183,7 @@ export async function commitVersion(context: Context, input: Fields, plan: Plan,
     boundTo: checked.perVersion ? { assetId, n } : null,
     usageId: newUuid(),
     files,
+    share: checked.share ?? { bytes: facts.sizeBytes, files },
   }
   // Its reservation ends here, so that the same bytes are not counted twice.
   if (checked.staged) context.atCommit(checked.staged.end(db, assetId))

@@ -4,6 +4,7 @@ import type { Layout } from '../../domain/key-layout.ts'
 import type { Bell } from '../../platform/bell.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Call, Platform } from '../../platform/invoke.ts'
+import type { Lanes } from '../../platform/lanes.ts'
 import type { ScopeKeyring } from '../../platform/scope-keys.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
@@ -104,6 +105,8 @@ export interface Uploads {
   inspector: Inspector
   /** Undefined where no scanner is set up. */
   scanning: Scanning | undefined
+  /** In which small files are committed together. */
+  lanes: Lanes
   /** Signs the service's own URLs for uploading. */
   signing: SecretKeys
   /** Rung when an upload is to be finished. */

@@ -1,22 +1,67 @@
 import { createHash } from 'node:crypto'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import { Problem } from '../../domain/problem.ts'
-import { type Call, type Context, invoke } from '../../platform/invoke.ts'
+import { type Call, type Context, invoke, invokeTogether } from '../../platform/invoke.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'
 import { DATABASE_STORE, scopeOf } from './placing.ts'
 import { commitVersion, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { acceptedType, type ContentFacts, NO_SCANNER, type ScanFacts } from './uploads.rules.ts'
-import type { Terms } from './uploads.sql.ts'
+import type { Share, Terms } from './uploads.sql.ts'
+
+/** A small file that has been looked at. */
+interface Small {
+  request: UploadRequest
+  call: UploadRequest['call']
+  bytes: Buffer
+  facts: ContentFacts
+}
 
 /**
  * The short way, for a body that is here whole: checked in memory, then kept in the database in the transaction of its
- * rows. One commit, and nothing that could be left behind.
+ * rows. One commit, and nothing that could be left behind. Those that a caller sends while earlier ones are being
+ * committed share a transaction (docs/decisions/0024-shared-commits.md).
  */
 export async function receiveSmall(uploads: Uploads, request: UploadRequest, bytes: Buffer): Promise<Asset> {
-  const call: Call = { ...request.call, input: { ...request.call.input, ...(await request.lateFields()) } }
-  const facts = await inspectBuffer(uploads, call, bytes)
+  const call = { ...request.call, input: { ...request.call.input, ...(await request.lateFields()) } }
+  const small = { request, call, bytes, facts: await inspectBuffer(uploads, call, bytes) }
+  const lane = laneOf(small)
+  if (lane === undefined) return saveAlone(uploads, small)
+  return uploads.lanes.add(lane, small, bytes.length, (group) => saveGroup(uploads, group))
+}
+
+/** New assets of one caller and type may go together; undefined for what waits for answers of its own. */
+function laneOf({ request, call }: Small): string | undefined {
+  const { assetId, assetType, organizationId } = call.input
+  if (assetId !== undefined || call.idempotencyKey !== undefined || request.staged) return undefined
+  return JSON.stringify([request.operation, call.credential, organizationId, assetType])
+}
+
+async function saveGroup(uploads: Uploads, group: readonly Small[]): Promise<PromiseSettledResult<Asset>[]> {
+  const together = group.length > 1 ? await saveTogether(uploads, group) : undefined
+  return together ?? Promise.allSettled(group.map((small) => saveAlone(uploads, small)))
+}
+
+/** @returns undefined when nothing has happened, and each is to be saved alone */
+async function saveTogether(
+  uploads: Uploads,
+  group: readonly Small[],
+): Promise<PromiseSettledResult<Asset>[] | undefined> {
+  // In the order of their contents, so that two groups never wait for each other crosswise.
+  const sorted = [...group].sort((a, b) => Buffer.compare(a.facts.sha256, b.facts.sha256))
+  const all = { bytes: sorted.reduce((sum, { bytes }) => sum + bytes.length, 0), files: sorted.length }
+  const calls = sorted.map((small, index) => ({
+    call: small.call,
+    handler: savingOf(uploads, small, index === 0 ? all : { bytes: 0, files: 0 }),
+  }))
+  const results = await invokeTogether(uploads.platform, 'assets.create', calls, (db, input) => termsAhead(db, input))
+  const bySmall = results && new Map(sorted.map((small, index) => [small, results[index]]))
+  return bySmall && group.map((small) => bySmall.get(small) as PromiseSettledResult<Asset>)
+}
+
+function saveAlone(uploads: Uploads, small: Small): Promise<Asset> {
+  const { request, call, facts } = small
   const use = call.idempotencyKey && {
     key: call.idempotencyKey,
     identity: { input: call.input, sha256: facts.sha256.toString('hex') },
@@ -26,43 +71,49 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
     uploads.platform,
     request.operation,
     call,
-    async (context, parsed, ahead) => {
-      const input = parsed as Fields
-      const plan = await planUpload(context, input, request, uploads.options, ahead)
-      if (bytes.length > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-      const claims = {
-        name: plan.name,
-        declaredType: request.declaredType,
-        expectedSha256: request.expectedSha256 ?? input.sha256,
-      }
-      const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
-      const destination = { storeId: DATABASE_STORE, layout: uploads.options.layout }
-      const placementId = await uploads.placements.idOf(context.db, context.tenantId, destination)
-      const scope = scopeOf(destination.layout, plan.owner.id)
-      const copyId = newUuid()
-      const sealed = await sealSmall(uploads, context, scope, copyId, bytes)
-      return commitVersion(context, input, plan, {
-        facts,
-        mediaType,
-        isRead: uploads.inspector.reads(mediaType),
-        isDrawn: uploads.inspector.draws(mediaType),
-        scope,
-        perVersion: false,
-        assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),
-        n: undefined,
-        staged: request.staged,
-        copy: {
-          copyId,
-          placementId,
-          storeId: DATABASE_STORE,
-          key: copyId,
-          storedBytes: sealed.bytes.length,
-          ...sealed,
-        },
-      })
-    },
+    savingOf(uploads, small),
     { idempotency: use || undefined, ahead: (db, input) => termsAhead(db, input as Fields) },
   )
+}
+
+/** @param share what the quota is asked for; undefined for this file's own part */
+function savingOf(uploads: Uploads, { request, bytes, facts }: Small, share?: Share) {
+  return async (context: Context, parsed: object, ahead: Terms | undefined): Promise<Asset> => {
+    const input = parsed as Fields
+    const plan = await planUpload(context, input, request, uploads.options, ahead)
+    if (bytes.length > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
+    const claims = {
+      name: plan.name,
+      declaredType: request.declaredType,
+      expectedSha256: request.expectedSha256 ?? input.sha256,
+    }
+    const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
+    const destination = { storeId: DATABASE_STORE, layout: uploads.options.layout }
+    const placementId = await uploads.placements.idOf(context.db, context.tenantId, destination)
+    const scope = scopeOf(destination.layout, plan.owner.id)
+    const copyId = newUuid()
+    const sealed = await sealSmall(uploads, context, scope, copyId, bytes)
+    return commitVersion(context, input, plan, {
+      facts,
+      mediaType,
+      isRead: uploads.inspector.reads(mediaType),
+      isDrawn: uploads.inspector.draws(mediaType),
+      scope,
+      perVersion: false,
+      assetId: input.assetId === undefined ? newUuid() : toUuid(input.assetId),
+      n: undefined,
+      staged: request.staged,
+      share,
+      copy: {
+        copyId,
+        placementId,
+        storeId: DATABASE_STORE,
+        key: copyId,
+        storedBytes: sealed.bytes.length,
+        ...sealed,
+      },
+    })
+  }
 }
 
 async function inspectBuffer(uploads: Uploads, call: Call, bytes: Buffer): Promise<ContentFacts> {

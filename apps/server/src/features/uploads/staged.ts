@@ -2,14 +2,8 @@ import { type Output, operations, type Parsed } from '@stowage/contract'
 import { newUuid, toId, toUuid } from '../../domain/id.ts'
 import { type Principal, permits } from '../../domain/principal.ts'
 import { Problem } from '../../domain/problem.ts'
-import {
-  type Call,
-  type Context,
-  type Handler,
-  invoke,
-  refuseBetween,
-  type StoreHandlers,
-} from '../../platform/invoke.ts'
+import { refuseBetween } from '../../platform/failure.ts'
+import { type Call, type Context, type Handler, invoke, type StoreHandlers } from '../../platform/invoke.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import type { ObjectStore, StoreCapabilities } from '../../providers/stores/port.ts'
 import { findAsset, reserve, showAsset } from '../assets/room.ts'

@@ -171,6 +171,13 @@ export interface CopyCommit {
   bytes: Buffer | null
   usageId: string
   files: number
+  /** What the quota is asked for. */
+  share: Share
+}
+
+export interface Share {
+  bytes: number
+  files: number
 }
 
 /** Everything that an upload decides; the rest is as its default says. */
@@ -223,13 +230,13 @@ const VERSION_COLUMNS = [
 function copyArguments(commit: CopyCommit): unknown[] {
   const { copyId, sha256, sizeBytes, scan, scope, placementId, storeId, key, encrypted, storedBytes, envelope } = commit
   const kept = [scope, placementId, storeId, key, encrypted, storedBytes, envelope]
-  const { boundTo, bytes, usageId, files } = commit
-  const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, bytes, usageId, files]
+  const { boundTo, bytes, usageId, files, share } = commit
+  const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, bytes, usageId, files, share.bytes, share.files]
   const verdict = [scan.status, scan.reason, scan.finding, scan.signatures]
   return [copyId, sha256, sizeBytes, ...verdict, ...kept, ...place]
 }
 
-const COPY_ARGUMENTS = 19
+const COPY_ARGUMENTS = 21
 
 function placeholders(from: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `$${from + index}`).join(', ')
