@@ -3,16 +3,13 @@ import type { Logger } from 'pino'
 import { keepHead } from './audit-heads.ts'
 import { openCdn } from './cdn.ts'
 import type { Config } from './config.ts'
-import { startHttp } from './doors/http/server.ts'
 import type { Jobs } from './doors/worker/jobs.ts'
-import { startQueue } from './doors/worker/queue.ts'
-import { prepareSchedule, startWorker } from './doors/worker/schedule.ts'
 import { assetHandlers } from './features/assets/room.ts'
 import { auditHandlers } from './features/audit/room.ts'
 import { createDownloadCounter } from './features/delivery/room.ts'
 import { quarantineHandlers, stepHandlers, understoodHandlers } from './features/inspection/room.ts'
 import { sharingHandlers, sharingOperations } from './features/sharing/room.ts'
-import { incidentHandlers, takeMessage } from './features/stores/room.ts'
+import { incidentHandlers } from './features/stores/room.ts'
 import { tenantHandlers } from './features/tenants/room.ts'
 import { createPlacements, stagedHandlers, stagedOperations, type Uploads } from './features/uploads/room.ts'
 import { variantHandlers } from './features/variants/room.ts'
@@ -20,7 +17,6 @@ import { versionHandlers } from './features/versions/room.ts'
 import type { Foundation } from './foundation.ts'
 import { createInspection, lazySandbox, openScanner } from './inspection.ts'
 import { inspector } from './inspector.ts'
-import { joinNodes } from './nodes.ts'
 import { createAuditTrail } from './platform/audit-trail.ts'
 import { createBell } from './platform/bell.ts'
 import { createPool } from './platform/database/connect.ts'
@@ -35,7 +31,7 @@ import { createTokenReader } from './platform/tokens.ts'
 import { statesOfPrograms } from './programs.ts'
 import type { Cdn } from './providers/cdn/port.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
-import { createStoreEvents, openEventsQueue } from './store-events.ts'
+import { createStoreEvents } from './store-events.ts'
 import { chooseLayout, openStores, type Stores } from './stores.ts'
 import { type Tally, tallyOf } from './tally.ts'
 import { createVariants, wayOf } from './variants.ts'
@@ -211,49 +207,3 @@ export async function createApp(
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>
-
-/** Where files lie that were meant for elsewhere: the store to fall back to, or local disk for want of credentials. */
-function ownDiskFallback(config: Config, { storeId, fallbackStoreId }: Uploads['options']): string | undefined {
-  return storeId === config.store ? fallbackStoreId : storeId
-}
-
-/** Begins to work in the background. @returns takes no more work, and waits for what is under way */
-export type BeginWork = (app: App, config: Config, foundation: Foundation, log: Logger) => Promise<() => Promise<void>>
-
-export const workHere: BeginWork = async (app, config, foundation, log) => {
-  const queue = await openEventsQueue(config)
-  const stopJobs = await startWorker(app.worker, foundation.sweep, log)
-  const stopQueue = queue && startQueue(queue, (body) => takeMessage(app.storeEvents, body), log)
-  return async () => {
-    await stopQueue?.()
-    await stopJobs()
-  }
-}
-
-/**
- * Opens the doors of an app that it is to have. Stops in the opposite order, also when one cannot be opened: no new
- * requests, no new jobs, then what both use.
- */
-export async function openDoors(
-  app: App,
-  config: Config,
-  foundation: Foundation,
-  log: Logger,
-  doing: { http: boolean; work: BeginWork | undefined },
-) {
-  const stops: (() => Promise<void>)[] = [foundation.stop, app.close]
-  const stop = async () => {
-    for (let each = stops.pop(); each; each = stops.pop()) await each()
-  }
-  try {
-    await prepareSchedule(foundation.owner)
-    stops.push(await joinNodes(app.pools.sweep, config, ownDiskFallback(config, app.uploads.options), log))
-    if (doing.work) stops.push(await doing.work(app, config, foundation, log))
-    const http = doing.http ? await startHttp(app, config, log) : undefined
-    if (http) stops.push(http.stop)
-    return { url: http?.url, stop }
-  } catch (error) {
-    await stop()
-    throw error
-  }
-}

@@ -2,7 +2,7 @@
 import './heap.ts'
 import { resolve } from 'node:path'
 import { destination, type Logger, pino } from 'pino'
-import { type App, type BeginWork, createApp, openDoors, workHere } from './app.ts'
+import { type App, createApp } from './app.ts'
 import { verifyEverything } from './audit-check.ts'
 import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
@@ -12,6 +12,7 @@ import { warmDetector } from './features/inspection/detect.ts'
 import { type Foundation, layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
 import { iam } from './iam.ts'
+import { type BeginWork, openDoors } from './open-doors.ts'
 import { posture } from './posture.ts'
 import { missingPrograms } from './programs.ts'
 import { provision } from './provision.ts'
@@ -77,6 +78,9 @@ function prepared(config: Config): Config {
 }
 
 type Fail = (reason: string) => void
+
+// Loaded by whoever works: the thread that serves does without its queue, as the one that works does without the door.
+const workHere: BeginWork = async (...given) => (await import('./work-here.ts')).workHere(...given)
 
 /** Who works in the background of a server: a thread, unless only this one can reach the files. */
 function workOf(config: Config): (fail: Fail) => BeginWork | undefined {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { BeginWork } from './app.ts'
 import type { Config } from './config.ts'
+import type { BeginWork } from './open-doors.ts'
 import type { Connection } from './platform/database/connect.ts'
 import type { StoreObservation } from './providers/stores/measured.ts'
 import { type Tally, tallyOf } from './tally.ts'

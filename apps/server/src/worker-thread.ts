@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { destination, pino } from 'pino'
-import { createApp, workHere } from './app.ts'
+import { createApp } from './app.ts'
 import { standOn } from './foundation.ts'
+import { workHere } from './work-here.ts'
 import type { FromThread, Given, ToThread } from './work-in-thread.ts'
 
 /** The other end of `workInThread`. */
