@@ -212,6 +212,56 @@ describe('an encrypted object', () => {
   })
 })
 
+describe('sealed bytes that come in other pieces than they were sealed in', () => {
+  const plain = randomBytes(5 * CHUNK + 100)
+  const end = plain.length - 1
+
+  /** Reads them through a store that overwrites each piece as soon as it is given back. */
+  async function readInPieces(bytes: Buffer, { envelope }: Sealed, pieceBytes: number, range?: ByteRange) {
+    const memory = createMemoryStore()
+    await memory.put('a', Readable.from([bytes], { objectMode: false }))
+    let kept = 0
+    const get: ObjectStore['get'] = async (key, options) => {
+      const { body, sizeBytes } = await memory.get(key, options)
+      const all = await buffer(body)
+      const pieces = Array.from({ length: Math.ceil(all.length / pieceBytes) }, (_, index) =>
+        Buffer.from(all.subarray(index * pieceBytes, (index + 1) * pieceBytes)),
+      )
+      kept = pieces.length
+      const giveBack = (piece: Buffer) => {
+        kept -= 1
+        piece.fill(0)
+      }
+      return { body: Readable.from(pieces), sizeBytes, giveBack }
+    }
+    const stored = await encrypted({ ...memory, get }).get('a', { envelope, keys, context: 'cpy_1', range })
+    const read = await buffer(stored.body)
+    expect(kept).toBe(0)
+    return read
+  }
+
+  const sizes = [3, 7, 8, 4000, SEALED - 1, SEALED, SEALED + 1, SEALED + HEADER, 200_000, 262_144, 1_000_000]
+
+  test.each(sizes)('are opened in pieces of %d, each of which is given back', async (pieceBytes) => {
+    const object = await sealed(plain)
+    expect((await readInPieces(object.bytes, object, pieceBytes)).equals(plain)).toBe(true)
+    const range = { start: CHUNK - 10, end: 3 * CHUNK + 10 }
+    const part = await readInPieces(object.bytes, object, pieceBytes, range)
+    expect(part.equals(plain.subarray(range.start, range.end + 1))).toBe(true)
+    const last = await readInPieces(object.bytes, object, pieceBytes, { start: end })
+    expect(last.equals(plain.subarray(end))).toBe(true)
+  })
+
+  test.each(sizes)('are corrupt in pieces of %d when some are missing or too many', async (pieceBytes) => {
+    const object = await sealed(plain)
+    const cut = object.bytes.subarray(0, HEADER + 3 * SEALED)
+    const longer = Buffer.concat([object.bytes, object.bytes.subarray(HEADER, HEADER + SEALED)])
+    for (const bytes of [cut, longer, Buffer.concat([longer, longer])]) {
+      await expect(readInPieces(bytes, object, pieceBytes)).rejects.toEqual(corrupt)
+    }
+  })
+})
+
 describe('an encrypted store', () => {
   let inner: ObjectStore
   let store: ObjectStore

@@ -157,7 +157,7 @@ async function getSpan(
     const shape = shapeOf(stored.sizeBytes)
     const span: Span = spanOf(range, shape.plainBytes)
     const dataKey = await untilAborted(unwrap(keys, envelope, context), signal)
-    const opening = openingStream(chunkOpener({ dataKey, context }), shape, span)
+    const opening = openingStream(chunkOpener({ dataKey, context }), shape, span, stored.giveBack)
     pipeline(stored.body, opening, ignore)
     return { body: opening, sizeBytes: shape.plainBytes }
   } catch (error) {

@@ -47,6 +47,52 @@ const put = (key: string, bytes: Buffer | string = 'content', signal?: AbortSign
 }
 const read = async (key: string) => buffer((await store.get(key)).body)
 
+describe('pieces that are given back', () => {
+  const PIECE = 256 * 1024
+  const big = () => randomBytes(5 * PIECE + 10)
+
+  /** Reads an object piece by piece. @returns what it holds, and the memory it was read into */
+  async function readPieces(key: string, gives: boolean) {
+    const { body, giveBack } = await store.get(key)
+    const copies: Buffer[] = []
+    const places = new Set<ArrayBufferLike>()
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      copies.push(Buffer.from(piece))
+      places.add(piece.buffer)
+      if (gives) giveBack?.(piece)
+    }
+    return { bytes: Buffer.concat(copies), places }
+  }
+
+  test('are read into again, for this object and the next', async () => {
+    const contents = [big(), big()]
+    await put('a', contents[0])
+    await put('b', contents[1])
+    const first = await readPieces('a', true)
+    const second = await readPieces('b', true)
+    expect([first.bytes, second.bytes]).toEqual(contents)
+    expect(first.places.size).toBeLessThan(6)
+    expect([...second.places].filter((place) => !first.places.has(place))).toEqual([])
+  })
+
+  test('are left alone by a store that was given nothing back', async () => {
+    await put('a', big())
+    const first = await readPieces('a', false)
+    const second = await readPieces('a', false)
+    expect(first.places.size).toBe(6)
+    expect([...second.places].filter((place) => first.places.has(place))).toEqual([])
+  })
+
+  test('belong to one reader at a time, of however many', async () => {
+    const contents = new Map(Array.from({ length: 12 }, (_, index) => [`key-${index}`, big()]))
+    for (const [key, bytes] of contents) await put(key, bytes)
+    for (let round = 0; round < 3; round++) {
+      const all = [...contents].map(async ([key, bytes]) => (await readPieces(key, true)).bytes.equals(bytes))
+      expect(new Set(await Promise.all(all))).toEqual(new Set([true]))
+    }
+  })
+})
+
 describe('what a local store leaves on disk', () => {
   test('is a file at the path of the key, readable by its owner alone', async () => {
     await put('org/2026/name.txt')

@@ -32,6 +32,8 @@ import { segmentsOf } from './store-key.ts'
 const TEMPORARY = '.tmp'
 const WRITE_BYTES = 256 * 1024
 const READ_BYTES = 256 * 1024
+/** 4 MiB in all. */
+const MAX_SPARE = 16
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 const RACES = 20
@@ -47,6 +49,8 @@ interface Tree {
    * one that is named here holds a file and was not removed and made again meanwhile.
    */
   synced: Set<string>
+  /** What was read into and given back. */
+  spare: Buffer[]
 }
 
 /**
@@ -65,7 +69,7 @@ export async function openLocalStore(options: { directory: string; fs?: LocalFs 
   const fs = options.fs ?? nodeFs
   await makeRoot(fs, resolve(options.directory))
   const root = await onDisk(fs.realpath(options.directory))
-  const tree: Tree = { fs, root, temporaryRoot: join(root, TEMPORARY), synced: new Set() }
+  const tree: Tree = { fs, root, temporaryRoot: join(root, TEMPORARY), synced: new Set(), spare: [] }
   await onDisk(fs.mkdir(tree.temporaryRoot, { mode: FOLDER_MODE, recursive: true }))
   await syncFolder(fs, root)
   return {
@@ -246,9 +250,9 @@ async function get(tree: Tree, key: StoreKey, { range, signal }: GetOptions = {}
   try {
     const { file, sizeBytes } = await untilAborted(opening, signal)
     const { start, length } = spanOf(range, sizeBytes)
-    const body = readSpan(file, start, length)
+    const body = readSpan(tree, file, start, length)
     destroyOnAbort(body, signal)
-    return { body, sizeBytes }
+    return { body, sizeBytes, giveBack: (piece) => giveBack(tree, piece) }
   } catch (error) {
     opening.then(({ file }) => file.close()).catch(() => {}) // the reason why nothing is read is already known
     throw error
@@ -270,14 +274,15 @@ async function openFinal(tree: Tree, path: string): Promise<{ file: LocalFile; s
   }
 }
 
-function readSpan(file: LocalFile, start: number, length: number): Readable {
+function readSpan({ spare }: Tree, file: LocalFile, start: number, length: number): Readable {
   let position = start
   const end = start + length
   let reading: Promise<void> = Promise.resolve()
   const readNext = async (stream: Readable) => {
     if (position === end) return void stream.push(null)
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - position))
-    const { bytesRead } = await onDisk(file.read(buffer, 0, buffer.length, position))
+    const wanted = Math.min(READ_BYTES, end - position)
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(end - start < READ_BYTES ? wanted : READ_BYTES)
+    const { bytesRead } = await onDisk(file.read(buffer, 0, wanted, position))
     if (bytesRead === 0) throw new StoreError('corrupt', `The file ends at ${position}, ${end - position} bytes short`)
     position += bytesRead
     stream.push(buffer.subarray(0, bytesRead))
@@ -293,6 +298,10 @@ function readSpan(file: LocalFile, start: number, length: number): Readable {
       done(error)
     },
   })
+}
+
+function giveBack({ spare }: Tree, piece: Buffer): void {
+  if (piece.buffer.byteLength === READ_BYTES && spare.length < MAX_SPARE) spare.push(Buffer.from(piece.buffer))
 }
 
 async function head(tree: Tree, key: StoreKey): Promise<StoredInfo | undefined> {

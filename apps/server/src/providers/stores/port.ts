@@ -298,6 +298,11 @@ export interface StoredObject {
   body: Readable
   /** Size of the whole object in bytes, not of the range. For `encrypted`: of the plain text. */
   sizeBytes: number
+  /**
+   * Takes back a whole piece of `body` to read into it again, from a reader that has kept nothing of it. Whoever gives
+   * nothing back leaves it to the garbage collector.
+   */
+  giveBack?: ((piece: Buffer) => void) | undefined
 }
 
 export interface StoredInfo {

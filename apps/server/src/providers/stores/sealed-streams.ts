@@ -8,6 +8,7 @@ import {
   checkHeader,
   HEADER,
   type OpenChunk,
+  SEALED_CHUNK_BYTES,
   type SealChunk,
   type Shape,
   sealedChunkBytes,
@@ -48,39 +49,89 @@ function pushChunk(stream: Transform, seal: SealChunk, index: number, final: boo
 /**
  * The sealed chunks that hold a span in, the header before them when the first is among them; the span's plain bytes
  * out. Fails with StoreError `corrupt` when chunks are missing or not authentic.
+ *
+ * @param giveBack is given each piece that came in, once nothing of it is needed
  */
-export function openingStream(open: OpenChunk, shape: Shape, span: Span): Transform {
-  const queue = createByteQueue()
+export function openingStream(
+  open: OpenChunk,
+  shape: Shape,
+  span: Span,
+  giveBack: (piece: Buffer) => void = () => {},
+): Transform {
   const end = span.start + span.length
   let index = Math.floor(span.start / CHUNK_BYTES)
   let headerDue = index === 0
   const lastIndex = span.length === 0 ? index : Math.floor((end - 1) / CHUNK_BYTES)
-  const openNext = () => {
+  const units = createUnits()
+  const openNext = (sealed: Buffer) => {
     const chunkStart = index * CHUNK_BYTES
-    const plain = open(index, index === shape.lastIndex, queue.take(sealedChunkBytes(shape, index)))
+    const plain = open(index, index === shape.lastIndex, sealed)
     index += 1
     return plain.subarray(Math.max(0, span.start - chunkStart), end - chunkStart)
   }
   return new Transform({
     ...CHUNKS_OUT,
-    transform(chunk: Buffer, _encoding, done) {
-      queue.add(chunk)
+    transform(piece: Buffer, _encoding, done) {
       try {
-        if (headerDue && queue.bytes >= HEADER.length) {
-          checkHeader(queue.take(HEADER.length))
-          headerDue = false
+        units.begin(piece)
+        if (headerDue) {
+          const header = units.next(HEADER.length)
+          if (header) checkHeader(header)
+          headerDue = header === undefined
         }
-        while (!headerDue && index <= lastIndex && queue.bytes >= sealedChunkBytes(shape, index)) this.push(openNext())
+        while (!headerDue && index <= lastIndex) {
+          const sealed = units.next(sealedChunkBytes(shape, index))
+          if (!sealed) break
+          this.push(openNext(sealed))
+        }
+        units.end()
+        giveBack(piece)
         done()
       } catch (error) {
         done(error as Error)
       }
     },
     flush(done) {
-      const complete = index > lastIndex && queue.bytes === 0
+      const complete = index > lastIndex && !units.isBegun()
       done(
         complete ? null : new StoreError('corrupt', `Encrypted bytes end before, or go on after, chunk ${lastIndex}`),
       )
     },
   })
 }
+
+/**
+ * Takes units of at most a sealed chunk from pieces of any size. One that lies across pieces is put together in a place
+ * of its own, which the next one takes over: what `next` gives holds until it is asked again or the piece ends.
+ */
+function createUnits() {
+  const across = Buffer.allocUnsafeSlow(SEALED_CHUNK_BYTES)
+  let begun = 0
+  let surplus = false
+  let rest: Buffer = EMPTY
+  return {
+    begin(piece: Buffer) {
+      rest = piece
+    },
+    /** Undefined when the piece ends before the unit. */
+    next(bytes: number): Buffer | undefined {
+      const missing = bytes - begun
+      if (rest.length < missing) return undefined
+      const unit = rest.subarray(0, missing)
+      rest = rest.subarray(missing)
+      if (begun === 0) return unit
+      unit.copy(across, begun)
+      begun = 0
+      return across.subarray(0, bytes)
+    },
+    /** Keeps what is left of the piece for the next unit. More than one can hold is more than anybody asks for. */
+    end() {
+      surplus ||= begun + rest.length > across.length
+      begun += rest.copy(across, begun)
+      rest = EMPTY
+    },
+    isBegun: () => surplus || begun > 0,
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
