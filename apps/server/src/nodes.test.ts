@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { configFor } from '../test/service.ts'
 import { createTestDatabase, type TestDatabase } from '../test/test-database.ts'
 import { joinNodes } from './nodes.ts'
+import { createPool } from './platform/database/connect.ts'
 
 const log = pino({ level: 'silent' })
 let database: TestDatabase
@@ -15,7 +16,7 @@ const folders: string[] = []
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  sweep = new pg.Pool({ ...database.sweep, max: 1 })
+  sweep = createPool(database.sweep, 1, () => {})
 })
 beforeEach(async () => {
   for (let count = 0; count < 2; count++) folders.unshift(await mkdtemp(join(tmpdir(), 'stowage-nodes-')))
