@@ -7,6 +7,7 @@ export const optionalPrograms = [
     program: 'soffice',
     gives: 'pictures of Office documents, and the text of presentations of PowerPoint 97 (.ppt)',
   },
+  { name: 'libheif', program: 'heif-convert', gives: 'pictures of HEIC photographs, and the text in them' },
   { name: 'Tesseract', program: 'tesseract', gives: 'the text in pictures and in scanned pages' },
   {
     name: 'FFmpeg',

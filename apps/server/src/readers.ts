@@ -38,7 +38,7 @@ const readers: readonly (Reader & { id: keyof typeof READS })[] = [
   { id: 'text', version: 1, load: async () => (await import('./providers/extractors/text.ts')).textExtractor },
   {
     id: 'image',
-    version: 2,
+    version: 3,
     load: async () => (await import('./providers/extractors/image.ts')).imageExtractor,
     picturesIn: pagesOfImage,
     loadDrawer: async () => (await import('./providers/extractors/image-pictures.ts')).imagePictures,

@@ -4,7 +4,9 @@ import { runEverything } from '../../../test/at-rest.ts'
 import { hasProgram } from '../../../test/real-services.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 import { extractionOf, lazySandbox } from '../../inspection.ts'
+import { findProgram } from '../../platform/sandbox/programs.ts'
 import { tesseract } from '../../providers/extractors/tesseract.ts'
+import { makeHeic } from '../../providers/previewers/test-heic.ts'
 import { extractStep } from './extract-step.ts'
 import type { Extraction } from './extraction.ts'
 import { chooseLanguages } from './ocr.ts'
@@ -161,6 +163,16 @@ describe('pages that cannot be recognised', { timeout: 60_000 }, () => {
     const { more, cutShort } = await withExtraction({ recognition }, () => told(pdf, 'stopped-often.pdf'))
     expect(more['ocr.pagesNotRecognised']).toEqual(['1', '2', '3', '4', '5'])
     expect(cutShort).toMatch(/3 of 5 pages without text/)
+  })
+
+  test('because nothing here decodes the picture are named, which is no failure', async () => {
+    const found = (program: string) => (program === 'heif-convert' ? undefined : findProgram(program))
+    const { more, cutShort } = await withExtraction({ findProgram: found }, () => told(makeHeic(640, 480), 'a.heic'))
+    expect(cutShort).toBeNull()
+    expect(more).toMatchObject({
+      'ocr.pagesNotRecognised': ['1'],
+      'ocr.notRecognisedBecause': 'heif-convert is not installed',
+    })
   })
 
   test('because the program is not installed are named, which is no failure', async () => {

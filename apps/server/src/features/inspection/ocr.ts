@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Grant, SandboxError, type SandboxLimits } from '../../platform/sandbox/sandbox.ts'
 import type { PagePicture } from '../../providers/extractors/ocr-port.ts'
 import type { Facts, Source } from '../../providers/extractors/port.ts'
+import { convert } from './conversion.ts'
 import {
   CHILD_LIMITS,
   type Desk,
@@ -53,7 +54,8 @@ interface Missing {
 }
 
 /** The program is asked what it is when it is first needed. */
-export function createRecognition({ recognition, findProgram }: Extraction): Recognise {
+export function createRecognition(extraction: Extraction): Recognise {
+  const { recognition, findProgram } = extraction
   const { program } = recognition.recognizer
   let known: Installed | undefined
   return async (desk, source, pages, grants) => {
@@ -63,7 +65,27 @@ export function createRecognition({ recognition, findProgram }: Extraction): Rec
     const found = known?.path === path ? known : await ask(recognition, path, desk)
     if ('missing' in found) return unrecognised(pages, found.missing)
     known = found
-    return recognisePages({ desk, source, grants, recognition, program: found }, pages)
+    const drawn = await drawable(extraction, desk, source)
+    if ('missing' in drawn) return unrecognised(pages, drawn.missing)
+    return recognisePages({ desk, source: drawn, grants, recognition, program: found }, pages)
+  }
+}
+
+/** What the pages are drawn from: the file, or what a program makes of one that nothing here draws. */
+async function drawable(
+  { converterOf, findProgram }: Extraction,
+  desk: Desk,
+  source: Source,
+): Promise<Source | Missing> {
+  const converter = converterOf(source.mediaType)
+  if (!converter) return source
+  if (findProgram(converter.program) === undefined) return { missing: `${converter.program} is not installed` }
+  try {
+    return await convert(desk, converter, source)
+  } catch (error) {
+    const reason = stoppedBy(error)
+    if (reason === undefined) throw error
+    return { missing: reason }
   }
 }
 

@@ -30,7 +30,12 @@ export const VIDEO = [
   'video/x-flv',
 ]
 
-/** Of HEIC and HEIF, nothing but what they say of themselves. */
+/** Photographs of telephones: what they say of themselves is read here, their pixels by a program that turns them into others. */
+export const HEIC = ['image/heic', 'image/heif']
+
+/** What becomes of them: upright, although its Exif may still say how the camera was held (ISO/IEC 23008-12, A.2.4). */
+export const UPRIGHT_JPEG = 'image/jpeg;upright'
+
 export const DECODED_IMAGES = [
   'image/jpeg',
   'image/png',
@@ -39,8 +44,7 @@ export const DECODED_IMAGES = [
   'image/webp',
   'image/tiff',
   'image/avif',
-  'image/heic',
-  'image/heif',
+  UPRIGHT_JPEG,
 ]
 
 /** Images that nothing here decodes, but whose first bytes tell their size. */
@@ -118,7 +122,7 @@ export const READS = {
     'text/x-source',
     'text/x-template',
   ],
-  image: [...DECODED_IMAGES, ...MEASURED_IMAGES],
+  image: [...DECODED_IMAGES, ...HEIC, ...MEASURED_IMAGES],
   media: [
     'audio/mpeg',
     'audio/wav',

@@ -201,7 +201,7 @@ describe('an image', () => {
   })
 
   test('in a codec that nothing here decodes is not supported', async () => {
-    const { error } = await draw(imagePreviewer, { bytes: makeHeic(640, 480), mediaType: 'image/heic' })
+    const { error } = await draw(imagePreviewer, { bytes: makeHeic(640, 480), mediaType: 'image/avif' })
     expect(error).toMatchObject({ name: 'PreviewError', kind: 'unsupported' })
   })
 

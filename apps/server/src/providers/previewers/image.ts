@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import sharp, { type Metadata } from 'sharp'
-import { SVG } from '../extractors/media-types.ts'
+import { SVG, UPRIGHT_JPEG } from '../extractors/media-types.ts'
 import { makePicture } from './picture.ts'
 import { type Emit, PreviewError, type Previewer, type PreviewLimits, type Source, type Wanted } from './port.ts'
 import { rendering } from './rendering.ts'
@@ -16,8 +16,7 @@ const FORMATS: Record<string, readonly string[]> = {
   'image/webp': ['webp'],
   'image/tiff': ['tiff'],
   'image/avif': ['heif', 'avif'],
-  'image/heic': ['heif'],
-  'image/heif': ['heif', 'avif'],
+  [UPRIGHT_JPEG]: ['jpeg'],
   [SVG]: ['svg'],
 }
 
@@ -38,7 +37,8 @@ async function drawImage(source: Source, wanted: readonly Wanted[], emit: Emit, 
   const pages = metadata.format === 'tiff' ? (metadata.pages ?? 1) : 1
   for (const [index, one] of wanted.entries()) {
     if (one.page > pages) continue
-    const image = sharp(input, { ...options, autoOrient: true, ...(pages > 1 && { page: one.page - 1 }) })
+    const autoOrient = source.mediaType !== UPRIGHT_JPEG
+    const image = sharp(input, { ...options, autoOrient, ...(pages > 1 && { page: one.page - 1 }) })
     await emit({ index, ...(await makePicture(image, one, { enlarges: isDrawing })) })
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { READS, VIDEO } from '../extractors/media-types.ts'
+import { HEIC, READS, VIDEO } from '../extractors/media-types.ts'
 import { DRAWS } from './media-types.ts'
 import { SOURCE_NAME } from './port.ts'
 import { CONVERTERS, converterOf } from './programs.ts'
@@ -22,8 +22,8 @@ describe('a converter', () => {
     expect(new Set(all).size).toBe(all.length)
   })
 
-  test('is there for every document, film and sound that is read', () => {
-    const read = [...READS.office, ...READS.doc, ...READS.rtf, ...READS.sheets, ...VIDEO, ...READS.media]
+  test('is there for every document, photograph of a telephone, film and sound that is read', () => {
+    const read = [...HEIC, ...READS.office, ...READS.doc, ...READS.rtf, ...READS.sheets, ...VIDEO, ...READS.media]
     for (const mediaType of [...read, 'application/vnd.ms-powerpoint']) expect(converterOf(mediaType)).toBeDefined()
     expect(converterOf('application/x-msdownload')).toBeUndefined()
   })

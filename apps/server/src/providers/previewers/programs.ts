@@ -1,5 +1,5 @@
 /** External programs that turn what nobody here draws into what somebody does, as data: nothing is started here. */
-import { OPEN_DOCUMENT, READS, VIDEO } from '../extractors/media-types.ts'
+import { HEIC, OPEN_DOCUMENT, READS, UPRIGHT_JPEG, VIDEO } from '../extractors/media-types.ts'
 import { libreOfficeProfile, PROFILE } from './libreoffice-profile.ts'
 import { PCM } from './media-types.ts'
 import { type Converter, type ConverterLimits, SOURCE_NAME } from './port.ts'
@@ -25,6 +25,13 @@ const POSTER_LIMITS: ConverterLimits = {
   cpuSeconds: 60,
   memoryBytes: 1024 * MIB,
   outputBytes: 32 * MIB,
+}
+/** A photograph of fifty million pixels takes 400 MiB. */
+const PHOTO_LIMITS: ConverterLimits = {
+  wallSeconds: 60,
+  cpuSeconds: 60,
+  memoryBytes: 1024 * MIB,
+  outputBytes: 64 * MIB,
 }
 const SOUND_LIMITS: ConverterLimits = {
   wallSeconds: 120,
@@ -65,6 +72,15 @@ export const CONVERTERS: readonly Converter[] = [
     'application/vnd.ms-powerpoint',
     ...['presentation', 'presentation-template'].map((kind) => OPEN_DOCUMENT + kind),
   ]),
+  {
+    id: 'heif-convert',
+    program: 'heif-convert',
+    reads: HEIC,
+    output: { name: 'photo.jpg', mediaType: UPRIGHT_JPEG },
+    files: () => ({}),
+    arguments: (sourceName) => ['--quiet', '-q', '95', sourceName, 'photo.jpg'],
+    limits: PHOTO_LIMITS,
+  },
   {
     id: 'ffmpeg-poster',
     program: 'ffmpeg',
