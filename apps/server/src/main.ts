@@ -80,7 +80,9 @@ function prepared(config: Config): Config {
 type Fail = (reason: string) => void
 
 // Loaded by whoever works: the thread that serves does without its queue, as the one that works does without the door.
-const workHere: BeginWork = async (...given) => (await import('./work-here.ts')).workHere(...given)
+async function workHere(...given: Parameters<BeginWork>): ReturnType<BeginWork> {
+  return (await import('./work-here.ts')).workHere(...given)
+}
 
 /** Who works in the background of a server: a thread, unless only this one can reach the files. */
 function workOf(config: Config): (fail: Fail) => BeginWork | undefined {

@@ -12,10 +12,17 @@ import { startTestService } from './test-service.ts'
 const KEY = 'worker-thread-platform-key-0123456789'
 const WITHIN_MS = 40_000
 
-test('a server has its thread work, tells its figures as its own, and ends with it', async () => {
+async function newSettings() {
   const data = await newDataFolder()
-  const settings = { STOWAGE_DATA: data, STOWAGE_PORT: '0', STOWAGE_ADMIN_KEY: KEY, STOWAGE_LOG_LEVEL: 'silent' }
-  const server = spawnServer(['serve'], settings)
+  return { STOWAGE_DATA: data, STOWAGE_PORT: '0', STOWAGE_ADMIN_KEY: KEY, STOWAGE_LOG_LEVEL: 'silent' }
+}
+
+test.each([
+  ['has its thread work', {}],
+  ['works by itself where only it has the files', { STOWAGE_STORE: 'memory' }],
+])('a server %s, tells what was done, and ends', async (_, store) => {
+  const settings = await newSettings()
+  const server = spawnServer(['serve'], { ...settings, ...store })
   const ended = once(server, 'exit')
   try {
     const call = callerOf(await greetingOf(server), KEY)
@@ -32,8 +39,18 @@ test('a server has its thread work, tells its figures as its own, and ends with 
   } finally {
     server.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)
-    await rm(data, { recursive: true, force: true })
+    await rm(settings.STOWAGE_DATA, { recursive: true, force: true })
   }
+})
+
+test('a worker without a door says that it is at work, and ends', async () => {
+  const settings = await newSettings()
+  const worker = spawnServer(['work'], settings)
+  const ended = once(worker, 'exit')
+  expect(await greetingOf(worker)).toBe('')
+  worker.kill('SIGTERM')
+  expect((await ended)[0]).toBe(0)
+  await rm(settings.STOWAGE_DATA, { recursive: true, force: true })
 })
 
 test('a thread that cannot begin says why', async () => {
