@@ -177,14 +177,20 @@ function describeTaking(bench: Bench): void {
     skip(!long, 'has to be read whole')
     const source = await bench.source(long!)
     expect(source.sizeBytes).toBeGreaterThan(2 * READ_AHEAD_BYTES)
-    const before = await readBytes()
-    let ahead: number | undefined
-    const { error } = await bench.run(source, {}, async (piece) => {
-      if (piece.kind === 'facts' || ahead !== undefined) return
-      await untilQuiet()
-      ahead = (await readBytes()) - before
-    })
-    expect(error).toBeUndefined()
+    const readAhead = async () => {
+      const before = await readBytes()
+      let ahead: number | undefined
+      const { error } = await bench.run(source, {}, async (piece) => {
+        if (piece.kind === 'facts' || ahead !== undefined) return
+        await untilQuiet()
+        ahead = (await readBytes()) - before
+      })
+      expect(error).toBeUndefined()
+      return ahead
+    }
+    // What else the process reads meanwhile is counted as well, and is not the same each time.
+    let ahead = await readAhead()
+    for (let again = 0; again < 2 && Number(ahead) >= READ_AHEAD_BYTES; again++) ahead = await readAhead()
     expect(ahead).toBeLessThan(READ_AHEAD_BYTES)
   })
 
