@@ -19,6 +19,10 @@ export interface Trace {
   note: AuditNote | undefined
 }
 
+export function traceOf(subject: readonly string[], principal?: Principal): Trace {
+  return { principal, subject, remarks: new Set(), counted: false, note: undefined }
+}
+
 /** A refusal, and whether its audit event has been written already. */
 export class Recorded extends Error {
   readonly problem: Problem
@@ -112,11 +116,5 @@ export async function refuseBetween(
       call.log.warn({ err: cause }, 'an idempotency key stays claimed'),
     )
   }
-  return recordFailure(
-    platform,
-    name,
-    call,
-    { principal, subject: [], remarks: new Set(), counted: false, note: undefined },
-    error,
-  )
+  return recordFailure(platform, name, call, traceOf([], principal), error)
 }

@@ -10,7 +10,7 @@ import { type AuditTrail, auditOutcome } from './audit-trail.ts'
 import type { Db } from './database/connect.ts'
 import { isUnavailable, mayRetry, together, transaction } from './database/transaction.ts'
 import { type Credential, enter, intoNamed, UnseenMember } from './enter.ts'
-import { Recorded, recordFailure, type Trace } from './failure.ts'
+import { Recorded, recordFailure, type Trace, traceOf } from './failure.ts'
 import { claimAnswer, type Idempotency, keepAnswer } from './idempotency.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 
@@ -128,9 +128,10 @@ export async function invoke<Name extends OperationName, Result = Output<Name>, 
   handler: Work<Name, Result, Ahead>,
   options: Options<Name, Ahead> = {},
 ): Promise<Result> {
-  const input = parse<Parsed<Name>>(getOperation(name).input, call.input)
+  const row = getOperation(name)
+  const input = parse<Parsed<Name>>(row.input, call.input)
   for (let attempt = 1; ; attempt++) {
-    const turn = { call, input, handler, trace: traceOf(name, input) }
+    const turn = { call, input, handler, trace: traceOf(row.subject(input as never)) }
     const { trace } = turn
     try {
       const [outcome] = await attemptOnce(platform, name, [turn], options)
@@ -163,11 +164,12 @@ export async function invokeTogether<Name extends OperationName, Result, Ahead>(
   calls: readonly { call: Call; handler: (context: Context, input: Parsed<Name>, ahead: Ahead) => Promise<Result> }[],
   ahead: Query<Name, Ahead>,
 ): Promise<PromiseSettledResult<Result>[] | undefined> {
+  const row = getOperation(name)
   const turns: Turn<Name, Result, Ahead>[] = []
   try {
     for (const { call, handler } of calls) {
-      const input = parse<Parsed<Name>>(getOperation(name).input, call.input)
-      turns.push({ call, input, handler, trace: traceOf(name, input) })
+      const input = parse<Parsed<Name>>(row.input, call.input)
+      turns.push({ call, input, handler, trace: traceOf(row.subject(input as never)) })
     }
     const outcomes = await attemptOnce(platform, name, turns, { ahead })
     if (outcomes.some((outcome) => outcome instanceof Refusal)) return undefined
@@ -182,11 +184,6 @@ export async function invokeTogether<Name extends OperationName, Result, Ahead>(
     const failures = turns.map(({ call, trace }) => recordFailure(platform, name, call, trace, error))
     return (await Promise.all(failures)).map((reason) => ({ status: 'rejected', reason }))
   }
-}
-
-function traceOf<Name extends OperationName>(name: Name, input: Parsed<Name>): Trace {
-  const subject = getOperation(name).subject(input as never)
-  return { principal: undefined, subject, remarks: new Set(), counted: false, note: undefined }
 }
 
 /** A call on its way through `attemptOnce`. */

@@ -8,7 +8,7 @@ import { type Asset, reserve } from '../assets/room.ts'
 import { type Opened, sourceOf, tallied } from './body.ts'
 import { orBusy, requireFreeKey } from './exact-key.ts'
 import { isKeyedByCall, scopeOf } from './placing.ts'
-import { commitVersion, keyFactsOf, type Plan, planUpload, termsAhead } from './plan.ts'
+import { acceptContent, commitVersion, keyFactsOf, type Plan, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { fallbackOf, makeTarget, placeOf, type Target } from './target.ts'
 import { type StoredContent, storeBytes, type Transfer } from './transfer.ts'
@@ -165,13 +165,7 @@ async function commit(
   const key = call.idempotencyKey
   const finish = async (context: Context, input: Fields, ahead: rows.Terms | undefined) => {
     const plan = await planUpload(context, input, request, options, ahead)
-    if (facts.sizeBytes > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-    const claims = {
-      name: plan.name,
-      declaredType: request.declaredType,
-      expectedSha256: request.expectedSha256 ?? input.sha256,
-    }
-    const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
+    const mediaType = acceptContent(plan, request, input, facts)
     // Its reservation ends here, so that the same bytes are not counted twice.
     context.atCommit(rows.deleteUpload(context.db, context.tenantId, intended.uploadId))
     const { copyId, placementId, storeId, key: copyKey, scope } = target

@@ -22,6 +22,7 @@ import { type AssetTypeRules, DEFAULT_ASSET_TYPE, effectiveRules } from '../tena
 import type { KeyFacts } from './placing.ts'
 import type { Fields, StagedSource, UploadRequest, UploadsOptions } from './room.ts'
 import {
+  acceptedType,
   type ContentFacts,
   nameOf,
   type Owner,
@@ -125,6 +126,23 @@ export function termsAhead(db: Db, input: Fields): Promise<rows.Terms | undefine
   return input.assetId === undefined
     ? rows.findTerms(db, input.assetType ?? DEFAULT_ASSET_TYPE)
     : Promise.resolve(undefined)
+}
+
+/**
+ * Holds what has been received against its plan and what its sender said of it.
+ *
+ * @returns the media type that it goes by
+ * @throws Problem `upload.tooLarge`, and like `acceptedType`
+ */
+export function acceptContent(
+  plan: Plan,
+  request: Pick<UploadRequest, 'declaredType' | 'expectedSha256'>,
+  input: Fields,
+  facts: ContentFacts,
+): string {
+  if (facts.sizeBytes > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
+  const { declaredType, expectedSha256 = input.sha256 } = request
+  return acceptedType(facts, { name: plan.name, declaredType, expectedSha256 }, plan.assetType, plan.rules)
 }
 
 /** A content that has passed every check, and the copy that holds it. */

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { newUuid, toUuid } from '../../domain/id.ts'
-import { Problem } from '../../domain/problem.ts'
 import { type Call, type Context, invoke, invokeTogether } from '../../platform/invoke.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'
 import { DATABASE_STORE, scopeOf } from './placing.ts'
-import { commitVersion, planUpload, termsAhead } from './plan.ts'
+import { acceptContent, commitVersion, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
-import { acceptedType, type ContentFacts, NO_SCANNER, type ScanFacts } from './uploads.rules.ts'
+import { type ContentFacts, NO_SCANNER, type ScanFacts } from './uploads.rules.ts'
 import type { Share, Terms } from './uploads.sql.ts'
 
 /** A small file that has been looked at. */
@@ -31,7 +30,10 @@ export async function receiveSmall(uploads: Uploads, request: UploadRequest, byt
   return uploads.lanes.add(lane, small, bytes.length, (group) => saveGroup(uploads, group))
 }
 
-/** New assets of one caller and type may go together; undefined for what waits for answers of its own. */
+/**
+ * New assets of one caller and type may go together; undefined for what waits for answers of its own. Names all that
+ * decides which organization is entered, and as whom.
+ */
 function laneOf({ request, call }: Small): string | undefined {
   const { assetId, assetType, organizationId } = call.input
   if (assetId !== undefined || call.idempotencyKey !== undefined || request.staged) return undefined
@@ -55,7 +57,7 @@ async function saveTogether(
     call: small.call,
     handler: savingOf(uploads, small, index === 0 ? all : { bytes: 0, files: 0 }),
   }))
-  const results = await invokeTogether(uploads.platform, 'assets.create', calls, (db, input) => termsAhead(db, input))
+  const results = await invokeTogether(uploads.platform, 'assets.create', calls, termsAhead)
   const bySmall = results && new Map(sorted.map((small, index) => [small, results[index]]))
   return bySmall && group.map((small) => bySmall.get(small) as PromiseSettledResult<Asset>)
 }
@@ -81,13 +83,7 @@ function savingOf(uploads: Uploads, { request, bytes, facts }: Small, share?: Sh
   return async (context: Context, parsed: object, ahead: Terms | undefined): Promise<Asset> => {
     const input = parsed as Fields
     const plan = await planUpload(context, input, request, uploads.options, ahead)
-    if (bytes.length > plan.limitBytes) throw new Problem('upload.tooLarge', { limitBytes: plan.limitBytes })
-    const claims = {
-      name: plan.name,
-      declaredType: request.declaredType,
-      expectedSha256: request.expectedSha256 ?? input.sha256,
-    }
-    const mediaType = acceptedType(facts, claims, plan.assetType, plan.rules)
+    const mediaType = acceptContent(plan, request, input, facts)
     const destination = { storeId: DATABASE_STORE, layout: uploads.options.layout }
     const placementId = await uploads.placements.idOf(context.db, context.tenantId, destination)
     const scope = scopeOf(destination.layout, plan.owner.id)

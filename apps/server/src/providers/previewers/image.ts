@@ -35,9 +35,9 @@ async function drawImage(source: Source, wanted: readonly Wanted[], emit: Emit, 
   const metadata = await sharp(input, options).metadata()
   check(metadata, source.mediaType, limits)
   const pages = metadata.format === 'tiff' ? (metadata.pages ?? 1) : 1
+  const autoOrient = source.mediaType !== UPRIGHT_JPEG
   for (const [index, one] of wanted.entries()) {
     if (one.page > pages) continue
-    const autoOrient = source.mediaType !== UPRIGHT_JPEG
     const image = sharp(input, { ...options, autoOrient, ...(pages > 1 && { page: one.page - 1 }) })
     await emit({ index, ...(await makePicture(image, one, { enlarges: isDrawing })) })
   }
