@@ -2,7 +2,7 @@ import type { Agent } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { type Answer, type Asked, exchange } from './exchange.ts'
 import { freshBody } from './fresh-body.ts'
-import { type Action, LIST_LIMIT } from './rows.ts'
+import { type Action, LIST_LIMIT, LISTED_ORGANIZATION } from './rows.ts'
 
 /** Whom one caller speaks to. */
 export interface Line {
@@ -10,6 +10,8 @@ export interface Line {
   port: number
   /** Undefined for a bare server. */
   key: string | undefined
+  /** Which one a platform key enters, where that is not the first. */
+  organization?: string | undefined
 }
 
 interface Subject {
@@ -71,6 +73,10 @@ export const actions: Record<Action, (subject: Subject) => Prepared> = {
     await ask(line, `/v1/assets?limit=${LIST_LIMIT}`, CONTENT)
     return undefined
   },
+  found: () => async (line) => {
+    await tell(line, '/v1/organizations', { name: 'Lists', slug: LISTED_ORGANIZATION })
+    return undefined
+  },
   sign: ({ id }) => {
     return async (line) => {
       await tell(line, `/v1/assets/${id}/signed-urls`, { expiresInSeconds: 300 })
@@ -81,8 +87,12 @@ export const actions: Record<Action, (subject: Subject) => Prepared> = {
 
 const CONTENT: Asked = { method: 'GET', countOnly: true }
 
-function ask({ agent, port, key }: Line, path: string, asked: Asked): Promise<Answer> {
-  const headers = { ...asked.headers, ...(key && { authorization: `Bearer ${key}` }) }
+function ask({ agent, port, key, organization }: Line, path: string, asked: Asked): Promise<Answer> {
+  const headers = {
+    ...asked.headers,
+    ...(key && { authorization: `Bearer ${key}` }),
+    ...(organization && { 'stowage-organization': organization }),
+  }
   return exchange(agent, `http://127.0.0.1:${port}${path}`, { ...asked, headers })
 }
 

@@ -8,6 +8,7 @@ export interface Work {
   port: number
   /** Undefined for a bare server. */
   key: string | undefined
+  organization: string | undefined
   callers: number
   sizeBytes: number
   ids: readonly string[]
@@ -28,7 +29,7 @@ export interface Done {
 /** Runs the callers: each sends its next request when the last one's answer has ended. */
 async function perform(work: Work): Promise<Done> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
-  const line = { agent, port: work.port, key: work.key }
+  const line = { agent, port: work.port, key: work.key, organization: work.organization }
   const latencies: number[] = []
   const done: Omit<Done, 'seconds' | 'latenciesMs'> = { requests: 0, failed: 0, firstFailure: undefined, ids: [] }
   const began = performance.now()

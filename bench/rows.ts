@@ -1,4 +1,4 @@
-export type Action = 'upload' | 'download' | 'redirect' | 'direct' | 'multipart' | 'list' | 'sign'
+export type Action = 'upload' | 'download' | 'redirect' | 'direct' | 'multipart' | 'list' | 'found' | 'sign'
 
 /** One line of the results: what so many callers do at once, and what must hold. */
 export interface Row {
@@ -21,6 +21,8 @@ export const MIB = 1024 * KIB
 /** Assets that exist when lists are measured. */
 export const LISTED_ASSETS = { full: 10_000, quick: 2_000 }
 export const LIST_LIMIT = 100
+/** In which they lie, apart from what other rows leave behind. */
+export const LISTED_ORGANIZATION = 'lists'
 
 const MEMORY_ALLOWANCE_BYTES = 100_000_000
 

@@ -8,7 +8,7 @@ import { measureInspection } from './inspection.ts'
 import { inspectionTable } from './inspection-table.ts'
 import type { Done, Work } from './load.ts'
 import { cpuOf, movedBytes, peakBytes, percentile, resetPeak } from './measure.ts'
-import { type Action, chooseRows, KIB, LISTED_ASSETS, MIB, type Row } from './rows.ts'
+import { type Action, chooseRows, KIB, LISTED_ASSETS, LISTED_ORGANIZATION, MIB, type Row } from './rows.ts'
 import type { Started } from './s3.ts'
 import type { Server } from './servers.ts'
 import { type Setup, setups } from './setups.ts'
@@ -45,9 +45,9 @@ const timings = {
 /** A slice lasts at least one request of each caller, too long for a warm-up of a thousand. */
 const WARM_UP_CALLERS = 32
 
-/** How many files of a size there are to be read, where a row reads them. */
+/** How many files of a size there are to be read, where a row reads them. Of small ones as many as make both sides warm. */
 const SEEDED = [
-  { sizeBytes: KIB, count: 256 },
+  { sizeBytes: KIB, count: 4096 },
   { sizeBytes: 100 * KIB, count: 256 },
   { sizeBytes: 10 * MIB, count: 16 },
 ]
@@ -59,7 +59,7 @@ const WRITING: ReadonlySet<Action> = new Set(['upload', 'direct', 'multipart'])
 const RESULTS = join(import.meta.dirname, 'results')
 
 /** A server with what it was given beforehand, by size, and what a slice may write to it. */
-type Side = Server & { seeded: Map<number, string[]>; maxSliceBytes: number }
+type Side = Server & { seeded: Map<number, string[]>; maxSliceBytes: number; organization?: string }
 
 async function slice(load: ChildProcess, work: Work): Promise<Done> {
   load.send(work)
@@ -76,7 +76,8 @@ function workOf(
   const ids = side.seeded.get(seededSize({ action, sizeBytes })) ?? []
   const fits = WRITING.has(action) ? Math.ceil(side.maxSliceBytes / sizeBytes) : Infinity
   const maxRequests = count ?? Math.max(fits, callers)
-  return { action, port: side.port, key: side.key, callers, sizeBytes, ids, seconds, maxRequests }
+  const { port, key, organization } = side
+  return { action, port, key, organization, callers, sizeBytes, ids, seconds, maxRequests }
 }
 
 /** The size of the files that a row reads; 0 for one that reads none. */
@@ -155,9 +156,20 @@ async function measureRow(
   return { row, ours, bare, ratio: bare && ours.requestsPerSecond / bare.requestsPerSecond }
 }
 
-/** Lists are measured first, among exactly so many assets. */
+/** Lists are measured last: what is sent to make them, the bare server is not sent. */
 function inOrder(rows: readonly Row[]): Row[] {
-  return [...rows].sort((a, b) => Number(b.action === 'list') - Number(a.action === 'list'))
+  return [...rows].sort((a, b) => Number(a.action === 'list') - Number(b.action === 'list'))
+}
+
+/** An organization with exactly so many assets as lists are measured among. */
+async function fillLists(load: ChildProcess, ours: Side, quick: boolean): Promise<Side> {
+  await slice(load, workOf(ours, { action: 'found', callers: 1, sizeBytes: 0 }, 60, 1))
+  const side = { ...ours, organization: LISTED_ORGANIZATION }
+  const count = LISTED_ASSETS[quick ? 'quick' : 'full']
+  const done = await slice(load, workOf(side, { action: 'upload', callers: 32, sizeBytes: 100 }, 120, count))
+  if (done.requests !== count) throw new Error(`${done.requests} assets to be listed: ${done.firstFailure}`)
+  await new Promise((resolve) => setTimeout(resolve, COUNTED_WITHIN_MS))
+  return side
 }
 
 async function measureAll(
@@ -172,13 +184,9 @@ async function measureAll(
   try {
     const { bare, ours } = await setup.start(folder, nodeOptions, started)
     const sides = { bare: await seed(load, bare, setup, rows), ours: await seed(load, ours, setup, rows) }
-    if (rows.some((row) => row.action === 'list')) {
-      const count = LISTED_ASSETS[quick ? 'quick' : 'full'] - [...sides.ours.seeded.values()].flat().length
-      await slice(load, workOf(sides.ours, { action: 'upload', callers: 32, sizeBytes: 100 }, 120, count))
-      await new Promise((resolve) => setTimeout(resolve, COUNTED_WITHIN_MS))
-    }
     const results: Result[] = []
     for (const row of inOrder(rows)) {
+      if (row.action === 'list') sides.ours = await fillLists(load, sides.ours, quick)
       results.push(await measureRow(load, sides, row, timings[quick ? 'quick' : 'full']))
       process.stderr.write(`${row.name}\n`)
     }
