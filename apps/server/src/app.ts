@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { keepHead } from './audit-heads.ts'
 import { openCdn } from './cdn.ts'
 import type { Config } from './config.ts'
+import { createTurns } from './domain/turns.ts'
 import type { Jobs } from './doors/worker/jobs.ts'
 import { assetHandlers } from './features/assets/room.ts'
 import { auditHandlers } from './features/audit/room.ts'
@@ -36,6 +37,8 @@ import { chooseLayout, openStores, type Stores } from './stores.ts'
 import { type Tally, tallyOf } from './tally.ts'
 import { createVariants, wayOf } from './variants.ts'
 
+/** With 64 KiB that Node reads of each ahead, some 50 MiB. */
+const BODIES_IN_MEMORY = 256
 const SYSTEM_CONNECTIONS = 4
 const SWEEP_CONNECTIONS = 2
 const FIRST_CONNECTIONS = 2
@@ -157,6 +160,7 @@ export async function createApp(
     inspector: config.extract ? inspector : { ...inspector, reads: () => false, draws: () => false },
     scanning: scanner,
     lanes: createLanes(),
+    arriving: createTurns(BODIES_IN_MEMORY),
     signing: foundation.urlSigning,
     isUp,
     finishing: createBell(),

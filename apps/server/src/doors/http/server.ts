@@ -50,6 +50,8 @@ export interface HttpOptions {
   corsOrigins?: string | undefined
 }
 
+/** A body's first piece, of up to 64 KiB, is read unasked; behind it nothing more, however many callers wait. */
+const READ_AHEAD_BYTES = 16 * 1024
 const HEADERS_TIMEOUT_MS = 20_000
 const KEEP_ALIVE_MS = 65_000
 const STOP_WITHIN_MS = 15_000
@@ -97,6 +99,7 @@ function createServer(app: HttpApp, options: HttpOptions, log: Logger): FastifyI
     trustProxy: options.trustProxy?.split(',').map((address) => address.trim()) ?? false,
     routerOptions: { maxParamLength: 300 },
     http: {
+      highWaterMark: READ_AHEAD_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,

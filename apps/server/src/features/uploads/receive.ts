@@ -7,9 +7,12 @@ import { receiveSmall } from './small.ts'
 
 /** Enough for the detectors, whatever the threshold for small objects. */
 const HEAD_BYTES = 64 * 1024
+/** A body that has not arrived by then gives its turn to others, so that nobody is held up by who sends slowly. */
+const ARRIVED_WITHIN_MS = 1000
 
 /**
- * The one way in for bytes: the first few are read, and the file goes the short way when they are all there is.
+ * The one way in for bytes: the first few are read, and the file goes the short way when they are all there is. Only so
+ * many bodies are in memory at once; whoever comes then waits before anything of theirs is read.
  *
  * @returns the asset, durable and readable as its policy allows
  */
@@ -20,8 +23,18 @@ export async function receiveUpload(uploads: Uploads, request: UploadRequest): P
   }
   // A per-version layout promises exact keys, which the database store does not have.
   const smallBytes = options.layout.keys === 'perVersion' ? 0 : options.smallObjectBytes
-  const opened = await openBody(steady(request.body, options.stallSeconds), Math.max(smallBytes, HEAD_BYTES))
-  if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
-  if (opened.complete && opened.bytes.length <= smallBytes) return receiveSmall(uploads, request, opened.bytes)
-  return receiveLarge(uploads, request, opened)
+  const giveBack = await uploads.arriving.take()
+  const late = setTimeout(giveBack, ARRIVED_WITHIN_MS)
+  try {
+    const body = steady(request.body, options.stallSeconds)
+    const opened = await openBody(body, Math.max(smallBytes, HEAD_BYTES), request.sizeBytes)
+    clearTimeout(late)
+    if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
+    if (opened.complete && opened.bytes.length <= smallBytes) return await receiveSmall(uploads, request, opened.bytes)
+    giveBack()
+    return await receiveLarge(uploads, request, opened)
+  } finally {
+    clearTimeout(late)
+    giveBack()
+  }
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { UploadFields } from '@stowage/contract'
 import type { Layout } from '../../domain/key-layout.ts'
+import type { Turns } from '../../domain/turns.ts'
 import type { Bell } from '../../platform/bell.ts'
 import type { Db } from '../../platform/database/connect.ts'
 import type { Call, Platform } from '../../platform/invoke.ts'
@@ -107,6 +108,8 @@ export interface Uploads {
   scanning: Scanning | undefined
   /** In which small files are committed together. */
   lanes: Lanes
+  /** For bodies that are being received, or lie in memory until they are kept. */
+  arriving: Turns
   /** Signs the service's own URLs for uploading. */
   signing: SecretKeys
   /** Rung when an upload is to be finished. */
