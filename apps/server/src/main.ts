@@ -8,7 +8,6 @@ import { trimEverything } from './audit-trim.ts'
 import { type Config, readConfig } from './config.ts'
 import { doctor } from './doctor.ts'
 import { runJobs } from './doors/worker/run-jobs.ts'
-import { warmDetector } from './features/inspection/detect.ts'
 import { type Foundation, layFoundation } from './foundation.ts'
 import { fsck } from './fsck.ts'
 import { iam } from './iam.ts'
@@ -120,7 +119,6 @@ async function run(
 /** Nothing that was started may keep the process alive when the service cannot be. */
 async function openApp(config: Config, foundation: Foundation, log: Logger): Promise<App> {
   try {
-    await warmDetector()
     return await createApp(config, foundation, log)
   } catch (error) {
     await foundation.stop()

@@ -115,12 +115,12 @@ function beginsLikeJson(start: string) {
   return start[0] === '[' && /^(?:"(?:[^"\\\n]|\\.)*"|-?\d[\d.eE+-]*|true|false|null)\s*(?:,|\]\s*,)/.test(inside)
 }
 
-/** RFC 5322 section 2.2: a message begins with header fields; two well-known ones make it mail. */
+/** RFC 5322 sections 2.1.1 and 2.2: a message begins with header fields, in lines of 998; two well-known ones make it mail. */
 function findMailType(start: string) {
   let known = 0
   for (const line of start.slice(0, 8192).split(/\r?\n/)) {
     if (/^[ \t]/.test(line)) continue
-    if (!/^[!-9;-~]+:/.test(line) && !/^From \S+/.test(line)) return undefined
+    if (!/^[!-9;-~]{1,998}:/.test(line) && !/^From \S+/.test(line)) return undefined
     if (mailHeaders.test(line)) known += 1
     if (known === 2) return 'message/rfc822'
   }
