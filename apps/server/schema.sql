@@ -159,6 +159,8 @@ CREATE TABLE stowage.chunk (
   n integer DEFAULT 0 NOT NULL,
   bytes bytea NOT NULL,
   chunks_of uuid,
+  pack_id uuid,
+  pack_start bigint,
   size_bytes bigint,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
@@ -289,6 +291,12 @@ CREATE TABLE stowage.organization (
   second_store_id text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE stowage.pack (
+  id uuid NOT NULL,
+  emptied_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE stowage.placement (
@@ -659,6 +667,8 @@ ALTER TABLE stowage.organization ADD CONSTRAINT organization_slug_check CHECK ((
 
 ALTER TABLE stowage.organization ADD CONSTRAINT organization_slug_key UNIQUE (slug);
 
+ALTER TABLE stowage.pack ADD CONSTRAINT pack_pkey PRIMARY KEY (id);
+
 ALTER TABLE stowage.placement ADD CONSTRAINT placement_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE stowage.placement ADD CONSTRAINT placement_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'user'::text])));
@@ -788,6 +798,8 @@ CREATE INDEX audit_event_tenant_id_subject_at_idx ON stowage.audit_event USING b
 CREATE INDEX audit_person_tenant_id_principal_id_idx ON stowage.audit_person USING btree (tenant_id, principal_id);
 
 CREATE INDEX cdn_purge_due_at_idx ON stowage.cdn_purge USING btree (due_at);
+
+CREATE INDEX chunk_pack ON stowage.chunk USING btree (pack_id) WHERE (pack_id IS NOT NULL);
 
 CREATE INDEX copy_due_at_idx ON stowage.copy USING btree (due_at) WHERE ((state)::text = ANY (ARRAY['writing'::text, 'releasing'::text]));
 
@@ -1399,7 +1411,17 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer)
+CREATE OR REPLACE FUNCTION api.begin_pack(p_pack uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into stowage.pack (id) values (p_pack)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_pack uuid, p_start bigint, p_usage uuid, p_files integer)
  RETURNS text
  LANGUAGE plpgsql
 AS $function$
@@ -1440,7 +1462,8 @@ begin
   elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
       values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
-    insert into stowage.chunk (tenant_id, key, bytes) values (t, p_key, p_bytes);
+    insert into stowage.chunk (tenant_id, key, bytes, pack_id, pack_start, size_bytes)
+      values (t, p_key, p_bytes, p_pack, p_start, case when p_pack is not null then p_stored end);
   else
     update stowage.copy
       set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
@@ -1459,7 +1482,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer)
+CREATE OR REPLACE FUNCTION api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_pack uuid, p_start bigint, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1468,7 +1491,7 @@ begin
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
   if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,
-      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
+      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_pack, p_start, p_usage, p_files) = 'lost' then
     raise exception using errcode = 'SW002', message = 'the copy was taken';
   end if;
 end $function$
@@ -1494,7 +1517,7 @@ begin
       where tenant_id = t and sha256 = p_sha256 and derived;
   end if;
   placed := api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, null, p_signatures, p_scope, p_placement, p_store, p_key,
-    p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, 0);
+    p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, null, null, 0);
   if placed = 'lost' then
     return 'lost';
   end if;
@@ -1614,6 +1637,16 @@ AS $function$
   select tenant_id, asset_id, n, name from stowage.step
   where state in ('waiting', 'running') and due_at <= now() and name <> all (p_without)
   order by priority, due_at limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.empty_pack(p_pack uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update stowage.pack set emptied_at = now() where id = p_pack and emptied_at is null
 $function$
 ;
 
@@ -1911,6 +1944,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION api.forget_pack(p_pack uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from stowage.pack where id = p_pack
+$function$
+;
+
 CREATE OR REPLACE FUNCTION api.hold_staged(p_upload uuid)
  RETURNS void
  LANGUAGE sql
@@ -1961,6 +2004,28 @@ CREATE OR REPLACE FUNCTION api.me()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 RETURN (NULLIF(current_setting('stowage.me'::text, true), ''::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION api.packed(p_pack uuid, p_limit integer)
+ RETURNS TABLE(tenant_id uuid, key text, start bigint, size_bytes bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenant_id, key, pack_start, size_bytes from stowage.chunk where pack_id = p_pack order by pack_start limit p_limit
+$function$
+;
+
+CREATE OR REPLACE FUNCTION api.packs_in_use(p_packs uuid[])
+ RETURNS TABLE(pack_id uuid, used_bytes bigint, emptied_seconds bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.id, coalesce((select sum(c.size_bytes) from stowage.chunk c where c.pack_id = p.id), 0)::bigint,
+    extract(epoch from now() - p.emptied_at)::bigint
+  from stowage.pack p where p.id = any (p_packs)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval)
@@ -2497,9 +2562,11 @@ GRANT EXECUTE ON ROUTINE api.all_tenants() TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.away_from_home(OUT away_count bigint, OUT away_bytes numeric, OUT single_count bigint, OUT single_bytes numeric) TO stowage_sweep;
 
-GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.begin_pack(p_pack uuid) TO stowage_app;
 
-GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer) TO stowage_app;
+GRANT EXECUTE ON ROUTINE api.commit_copy(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea, p_pack uuid, p_start bigint, p_usage uuid, p_files integer) TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.commit_upload(p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea, p_pack uuid, p_start bigint, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.commit_variant(p_asset uuid, p_n integer, p_name text, p_suffix text, p_attached boolean, p_recipe text, p_media_type text, p_width integer, p_height integer, p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_signatures text, p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean, p_stored bigint, p_envelope bytea, p_bound boolean, p_bytes bytea, p_usage uuid) TO stowage_app;
 
@@ -2523,6 +2590,8 @@ GRANT EXECUTE ON ROUTINE api.due_staged_uploads(p_limit integer) TO stowage_swee
 
 GRANT EXECUTE ON ROUTINE api.due_steps(p_limit integer, p_without text[]) TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.empty_pack(p_pack uuid) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.end_inbox(p_store text, p_key text, p_claim integer, p_asset uuid, p_bytes bigint, p_modified timestamp with time zone) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.enter(p_hash bytea, p_organization text, p_act_for text) TO stowage_app;
@@ -2545,11 +2614,17 @@ GRANT EXECUTE ON ROUTINE api.fold_usage() TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.forget_node(p_node uuid) TO stowage_sweep;
 
+GRANT EXECUTE ON ROUTINE api.forget_pack(p_pack uuid) TO stowage_sweep;
+
 GRANT EXECUTE ON ROUTINE api.hold_staged(p_upload uuid) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.judge(p_sha256 bytea, p_scan text, p_reason text, p_finding text, p_signatures text) TO stowage_app;
 
 GRANT EXECUTE ON ROUTINE api.me() TO stowage_app;
+
+GRANT EXECUTE ON ROUTINE api.packed(p_pack uuid, p_limit integer) TO stowage_sweep;
+
+GRANT EXECUTE ON ROUTINE api.packs_in_use(p_packs uuid[]) TO stowage_sweep;
 
 GRANT EXECUTE ON ROUTINE api.place_copy(p_copy uuid, p_source uuid, p_stored bigint, p_envelope bytea, p_encrypted boolean, p_wanted_in text, p_delay interval) TO stowage_app;
 

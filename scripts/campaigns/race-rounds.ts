@@ -219,10 +219,10 @@ async function checkOrganization(service: Service, organization: { id: string; s
 }
 
 async function checkWhole(service: Service): Promise<string[]> {
-  const { pools, stores } = service.app
+  const { pools, stores, uploads } = service.app
   const keys = createScopeKeyring(pools.system, service.foundation.masterKeys)
   const report = await withClient(service.foundation.owner, (client) =>
-    inspect(client, pools.system, stores, keys, { quick: true }),
+    inspect(client, pools.system, stores, uploads.packs, keys, { quick: true }),
   )
   return [...report.missing, ...report.damaged, ...report.stray].map((fault) => `at the end: ${fault}`)
 }

@@ -171,7 +171,8 @@ create index on stowage.copy (due_at) where state in ('writing', 'releasing');
 create index on stowage.copy (wanted_at) where wanted_in is not null and state = 'live';
 
 -- What the `database` store keeps. The row of a key with the nil put and number 0 is its object: it holds the bytes, or
--- names the put whose chunks 1, 2, … hold them. Chunks that no such row names are unfinished.
+-- names the put whose chunks 1, 2, … hold them, or the pack and the place in it where they lie on local disk. Chunks that
+-- no such row names are unfinished.
 create table stowage.chunk (
   tenant_id uuid not null,
   key text collate "C" not null,
@@ -179,13 +180,31 @@ create table stowage.chunk (
   n integer not null default 0,
   bytes bytea not null,
   chunks_of uuid,
-  -- Of an object in chunks.
+  pack_id uuid,
+  pack_start bigint,
+  -- Of an object in chunks or in a pack.
   size_bytes bigint,
   created_at timestamptz(3) not null default now(),
   primary key (tenant_id, key, put_id, n)
 );
+-- To find what still lies in a pack.
+create index chunk_pack on stowage.chunk (pack_id) where pack_id is not null;
 -- The bytes are encrypted: trying to compress them only costs time.
 alter table stowage.chunk alter column bytes set storage external;
+
+-- Every pack there is on somebody's disk, written down before it is made: one that is not here is never removed, for it may
+-- belong to a later state of this database.
+create table stowage.pack (
+  id uuid primary key,
+  -- Since when it was seen that nothing points into it any more.
+  emptied_at timestamptz(3),
+  created_at timestamptz(3) not null default now()
+);
+
+create function api.begin_pack(p_pack uuid) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  insert into stowage.pack (id) values (p_pack)
+$$;
 
 -- What a running upload has reserved of the quota. One that is staged has no copy of its own to write.
 create table stowage.upload (

@@ -1,14 +1,14 @@
 -- The one function that commits a copy and the one that releases it (R2). Both run as the caller, under its policies.
 
 -- Makes a copy live, or discards it because a live one in the same scope, placement and encryption has these bytes.
--- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once. Without `usage`
--- it is a variant's copy, and its caller counts it.
+-- `bytes` is given for a small object, which has no row of intent: its copy is made here, live at once; they are empty
+-- where `pack` and `start` say where they lie on disk. Without `usage` it is a variant's copy, and its caller counts it.
 -- Answers 'live', 'deduplicated', or 'lost' when the reaper has taken the copy since.
 create function api.commit_copy(
   p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
   p_stored bigint, p_envelope bytea, p_epoch integer, p_asset uuid, p_n integer, p_bytes bytea,
-  p_usage uuid, p_files integer
+  p_pack uuid, p_start bigint, p_usage uuid, p_files integer
 ) returns text language plpgsql as $$
 declare
   t uuid := api.tenant();
@@ -47,7 +47,8 @@ begin
   elsif p_bytes is not null then
     insert into stowage.copy (tenant_id, id, sha256, scope, placement_id, store_id, key, state, asset_id, n, envelope, encrypted, stored_bytes)
       values (t, p_copy, p_sha256, p_scope, p_placement, p_store, p_key, 'live', p_asset, p_n, p_envelope, p_encrypted, p_stored);
-    insert into stowage.chunk (tenant_id, key, bytes) values (t, p_key, p_bytes);
+    insert into stowage.chunk (tenant_id, key, bytes, pack_id, pack_start, size_bytes)
+      values (t, p_key, p_bytes, p_pack, p_start, case when p_pack is not null then p_stored end);
   else
     update stowage.copy
       set state = 'live', sha256 = p_sha256, envelope = p_envelope, encrypted = p_encrypted, stored_bytes = p_stored,
@@ -141,14 +142,14 @@ create function api.commit_upload(
   p_copy uuid, p_sha256 bytea, p_size bigint, p_scan text, p_scan_reason text, p_finding text, p_signatures text,
   p_scope text, p_placement uuid, p_store text, p_key text, p_encrypted boolean,
   p_stored bigint, p_envelope bytea, p_asset uuid, p_n integer, p_bytes bytea,
-  p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer
+  p_pack uuid, p_start bigint, p_usage uuid, p_files integer, p_share_bytes bigint, p_share_files integer
 ) returns void language plpgsql as $$
 begin
   if p_share_bytes + p_share_files > 0 and not api.reserve(p_share_bytes, p_share_files) then
     raise exception using errcode = 'SW001', message = 'over quota';
   end if;
   if api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, p_finding, p_signatures, p_scope, p_placement, p_store, p_key, p_encrypted,
-      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_usage, p_files) = 'lost' then
+      p_stored, p_envelope, 0, p_asset, p_n, p_bytes, p_pack, p_start, p_usage, p_files) = 'lost' then
     raise exception using errcode = 'SW002', message = 'the copy was taken';
   end if;
 end $$;

@@ -53,6 +53,29 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
   delete from stowage.node where id = p_node
 $$;
 
+-- How much of each pack anything still points at, and for how long nothing has; packs that are not known are left out.
+create function api.packs_in_use(p_packs uuid[]) returns table (pack_id uuid, used_bytes bigint, emptied_seconds bigint)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select p.id, coalesce((select sum(c.size_bytes) from stowage.chunk c where c.pack_id = p.id), 0)::bigint,
+    extract(epoch from now() - p.emptied_at)::bigint
+  from stowage.pack p where p.id = any (p_packs)
+$$;
+
+create function api.empty_pack(p_pack uuid) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  update stowage.pack set emptied_at = now() where id = p_pack and emptied_at is null
+$$;
+
+create function api.packed(p_pack uuid, p_limit integer) returns table (tenant_id uuid, key text, start bigint, size_bytes bigint)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select tenant_id, key, pack_start, size_bytes from stowage.chunk where pack_id = p_pack order by pack_start limit p_limit
+$$;
+
+create function api.forget_pack(p_pack uuid) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  delete from stowage.pack where id = p_pack
+$$;
+
 create function api.unsealed_tenants() returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select tenant_id from stowage.organization o
@@ -79,8 +102,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 revoke execute on all functions in schema api from public;
-grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.see_node, api.forget_node, api.unsealed_tenants, api.unfolded_tenants,
+grant execute on function api.due_copies, api.due_assets, api.due_steps, api.due_staged_uploads, api.wanted_copies, api.away_from_home, api.see_node, api.forget_node,
+  api.packs_in_use, api.packed, api.empty_pack, api.forget_pack, api.unsealed_tenants, api.unfolded_tenants,
   api.all_tenants, api.staging to stowage_sweep;
 grant execute on function api.tenant, api.me, api.rank, api.only, api.platform, api.role_rank, api.rank_role,
-  api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.hold_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
+  api.begin_pack, api.commit_copy, api.commit_upload, api.place_copy, api.finish_staged, api.release_staged, api.hold_staged, api.release_copies, api.reserve, api.used, api.fold_usage,
   api.settle, api.enter, api.enter_token, api.enter_signed, api.enter_upload, api.enter_public, api.enter_system to stowage_app;

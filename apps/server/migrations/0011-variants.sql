@@ -65,7 +65,7 @@ begin
       where tenant_id = t and sha256 = p_sha256 and derived;
   end if;
   placed := api.commit_copy(p_copy, p_sha256, p_size, p_scan, p_scan_reason, null, p_signatures, p_scope, p_placement, p_store, p_key,
-    p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, 0);
+    p_encrypted, p_stored, p_envelope, 0, case when p_bound then p_asset end, case when p_bound then p_n end, p_bytes, null, null, null, 0);
   if placed = 'lost' then
     return 'lost';
   end if;

@@ -114,6 +114,7 @@ function uploadsOptions(config: Config, { defaultStoreId, fallbackStoreId }: Sto
   const layout = chooseLayout(config.layout)
   return {
     smallObjectBytes: config.smallObjectBytes ?? (isEmbedded(config) ? SMALL_OBJECT_BYTES : 0),
+    packSmall: isEmbedded(config),
     maxSizeBytes,
     stallSeconds,
     leaseSeconds: config.uploadLeaseSeconds,
@@ -143,8 +144,9 @@ export async function createApp(
   const pools = openPools(config, foundation, log)
   const platform = createPlatform(config, foundation, pools, metrics, log, clock, cdn)
   const { inTenant, auditTrail } = platform
-  const opened = await openStores(config, watchStores(tally, log), inTenant, log)
-  const { stores, encryptedStores, isUp } = opened
+  const register = (packId: string) => pools.first.query('select api.begin_pack($1)', [packId])
+  const opened = await openStores(config, watchStores(tally, log), inTenant, register, log)
+  const { stores, encryptedStores, isUp, packs } = opened
   const scopeKeys = createScopeKeyring(pools.first, foundation.masterKeys)
   const downloads = createDownloadCounter(inTenant, log)
   const placements = createPlacements(pools.first)
@@ -160,13 +162,14 @@ export async function createApp(
     inspector: config.extract ? inspector : { ...inspector, reads: () => false, draws: () => false },
     scanning: scanner,
     lanes: createLanes(),
+    packs,
     arriving: createTurns(BODIES_IN_MEMORY),
     signing: foundation.urlSigning,
     isUp,
     finishing: createBell(),
     options,
   }
-  const delivery = { platform, stores, scopeKeys, downloads, redirects: config.redirects }
+  const delivery = { platform, stores, scopeKeys, packs, downloads, redirects: config.redirects }
   const variants = createVariants(uploads, delivery, sandbox.get, config)
   const storeEvents = createStoreEvents(config, uploads, pools.sweep, tally, log)
   const worker: Jobs = {
@@ -204,7 +207,7 @@ export async function createApp(
       await auditTrail.stop()
       scanner?.close()
       await sandbox.close()
-      await Promise.all([...stores.values()].map((store) => store.close()))
+      await Promise.all([packs, ...stores.values()].map((store) => store.close()))
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
   }

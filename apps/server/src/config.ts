@@ -256,7 +256,7 @@ export const settings = {
   },
   smallObjectBytes: {
     env: 'STOWAGE_SMALL_OBJECT_BYTES',
-    doc: 'Objects up to this size lie in the database, beside their rows; 0 for none. Default: 131072 with the embedded database and the local store, else 0.',
+    doc: 'Objects up to this size lie in the database, beside their rows, or with the embedded one in `packs` of the data folder; 0 for none. Default: 131072 with the embedded database and the local store, else 0.',
     schema: z.coerce.number('must be a whole number').int().nonnegative().optional(),
   },
   maxSizeBytes: { env: 'STOWAGE_MAX_SIZE_BYTES', doc: 'The largest file taken.', schema: count(50 * 1024 * 1024) },

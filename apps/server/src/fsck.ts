@@ -12,6 +12,7 @@ import { transaction } from './platform/database/transaction.ts'
 import { enterSystem } from './platform/enter.ts'
 import { createScopeKeyring, type ScopeKeyring } from './platform/scope-keys.ts'
 import { PROBE_PREFIX } from './providers/stores/admin.ts'
+import type { Packs } from './providers/stores/packs.ts'
 import type { ObjectStore } from './providers/stores/port.ts'
 import { openStores } from './stores.ts'
 
@@ -26,6 +27,8 @@ export interface FsckReport {
   stray: string[]
   /** Copies that are unfinished or being removed, which the reaper will come for. */
   pending: number
+  /** Bytes of packs that nothing points at, which go when their pack is written anew. */
+  deadBytes: number
 }
 
 const PAGE = 500
@@ -41,16 +44,17 @@ export async function fsck(
   options: { quick: boolean },
 ): Promise<number> {
   const pool = createPool(foundation.app, 1, (error) => log.warn({ err: error }, 'a database connection was lost'))
-  const { stores } = await openStores(
+  const { stores, packs } = await openStores(
     config,
     () => {},
     (tenantId, work) => transaction(pool, { enter: enterSystem(tenantId) }, work),
+    () => Promise.reject(new Error('fsck makes no packs')),
     log,
   )
   const scopeKeys = createScopeKeyring(pool, foundation.masterKeys)
   try {
     const report = await withClient(foundation.owner, (owner) =>
-      inspect(owner, pool, stores, scopeKeys, { ...options, inbox: config.inbox }),
+      inspect(owner, pool, stores, packs, scopeKeys, { ...options, inbox: config.inbox }),
     )
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
     return report.missing.length + report.damaged.length + report.stray.length === 0 ? 0 : 1
@@ -64,6 +68,7 @@ export async function inspect(
   owner: pg.ClientBase,
   pool: pg.Pool,
   stores: ReadonlyMap<string, ObjectStore>,
+  packs: Pick<Packs, 'list'>,
   scopeKeys: ScopeKeyring,
   options: { quick: boolean; inbox?: string },
 ): Promise<FsckReport> {
@@ -79,7 +84,24 @@ export async function inspect(
     const tenants = storeId === DATABASE_STORE ? await tenantsInDatabase(owner) : [undefined]
     for (const tenantId of tenants) stray.push(...(await strayIn(owner, storeId, store, tenantId, options.inbox)))
   }
-  return { ...(await count(owner)), copies, missing: await findMissing(owner), damaged, stray }
+  const packed = await examinePacks(owner, packs)
+  stray.push(...packed.stray)
+  const { deadBytes } = packed
+  return { ...(await count(owner)), copies, missing: await findMissing(owner), damaged, stray, deadBytes }
+}
+
+async function examinePacks(owner: pg.ClientBase, packs: Pick<Packs, 'list'>) {
+  const there = await packs.list()
+  const { rows } = await owner.query<{ pack_id: string; used_bytes: number }>(
+    'select pack_id, used_bytes::float8 from api.packs_in_use($1)',
+    [there.map(({ packId }) => packId)],
+  )
+  const used = new Map(rows.map((row) => [row.pack_id, row.used_bytes]))
+  const known = there.filter(({ packId }) => used.has(packId))
+  return {
+    stray: there.filter(({ packId }) => !used.has(packId)).map(({ packId }) => `pack ${packId}`),
+    deadBytes: known.reduce((sum, { packId, sizeBytes }) => sum + sizeBytes - (used.get(packId) as number), 0),
+  }
 }
 
 async function count(owner: pg.ClientBase): Promise<{ versions: number; pending: number }> {

@@ -22,7 +22,7 @@ afterEach(async () => {
 async function open(settings: Record<string, string>) {
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) })
   const inTenant = () => Promise.reject(new Error('no database here'))
-  const opened = await openStores(configFor(data, settings), () => {}, inTenant, log)
+  const opened = await openStores(configFor(data, settings), () => {}, inTenant, inTenant, log)
   await Promise.all([...opened.stores.values()].map((store) => store.close()))
   return opened
 }

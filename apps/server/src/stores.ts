@@ -13,6 +13,7 @@ import { encrypted } from './providers/stores/encrypted.ts'
 import { openLocalStore } from './providers/stores/local.ts'
 import { measured, type StoreObservation } from './providers/stores/measured.ts'
 import { createMemoryStore } from './providers/stores/memory.ts'
+import { openPacks, type Packs } from './providers/stores/packs.ts'
 import { type ObjectStore, StoreError } from './providers/stores/port.ts'
 import { retrying } from './providers/stores/retrying.ts'
 
@@ -24,6 +25,8 @@ const BUILT_IN: ReadonlySet<string> = new Set([LOCAL_STORE, 'memory', DATABASE_S
 const CREDENTIALS_WITHIN_MS = 10_000
 
 export interface Stores {
+  /** Beside the database store, whose rows point into them. */
+  packs: Packs
   stores: Map<string, ObjectStore>
   encryptedStores: ReadonlySet<string>
   defaultStoreId: string
@@ -61,11 +64,13 @@ export async function openStores(
   config: Config,
   observe: Observe,
   inTenant: Platform['inTenant'],
+  register: (packId: string) => Promise<unknown>,
   log: Logger,
 ): Promise<Stores> {
+  const packs = openPacks({ directory: join(config.data, 'packs'), register })
   const plain = new Map<string, ObjectStore>([
     [LOCAL_STORE, await openLocal(config)],
-    [DATABASE_STORE, databaseStore(inTenant)],
+    [DATABASE_STORE, databaseStore(inTenant, packs)],
     ...(config.store === 'memory' ? [['memory', createMemoryStore()] as const] : []),
   ])
   for (const [storeId, settings] of configured(config)) plain.set(storeId, await openKind(storeId, settings))
@@ -85,6 +90,7 @@ export async function openStores(
     requireKnown(config, name, stores)
   const defaultStoreId = (await hasCredentials(config.store, plain, log)) ? config.store : LOCAL_STORE
   return {
+    packs,
     stores,
     encryptedStores,
     defaultStoreId,
@@ -159,8 +165,9 @@ export async function openLocal(config: Config): Promise<ObjectStore> {
   return openLocalStore({ directory: join(config.data, 'objects') })
 }
 
-function databaseStore(inTenant: Platform['inTenant']): ObjectStore {
+function databaseStore(inTenant: Platform['inTenant'], packs: Packs): ObjectStore {
   return openDatabaseStore({
+    packs,
     inTenant: (tenantId, work) =>
       inTenant(tenantId, (db) => work((text, values) => send(db, fixed<never>(text)(...values)))),
   })

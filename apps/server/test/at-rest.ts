@@ -21,7 +21,7 @@ export async function runEverything({ app, foundation }: Tested): Promise<void> 
 export async function look({ app, foundation }: Tested): Promise<FsckReport> {
   const scopeKeys = createScopeKeyring(app.pools.system, foundation.masterKeys)
   return withClient(foundation.owner, (owner) =>
-    inspect(owner, app.pools.system, app.stores, scopeKeys, { quick: false }),
+    inspect(owner, app.pools.system, app.stores, app.uploads.packs, scopeKeys, { quick: false }),
   )
 }
 

@@ -1,6 +1,6 @@
 import { type LocalFile, type LocalFs, nodeFs } from '../src/providers/stores/local-disk.ts'
 
-type DiskCall = 'open' | 'link' | 'unlink' | 'mkdir' | 'rmdir' | 'writev' | 'read' | 'datasync' | 'sync'
+type DiskCall = 'open' | 'link' | 'unlink' | 'mkdir' | 'rmdir' | 'writev' | 'read' | 'datasync' | 'sync' | 'utimes'
 
 /** A real disk whose calls a test can see, refuse and hold up. */
 export interface FaultyDisk {
@@ -52,11 +52,12 @@ function faultyFile(
     read: ((...position: [Buffer, number, number, number]) => {
       return call('read', path, () => file.read(...position))
     }) as LocalFile['read'],
-    writev: ((buffers: Buffer[]) =>
-      call('writev', path, () => writeSome(file, buffers, disk.writeBytes))) as LocalFile['writev'],
+    writev: ((buffers: Buffer[], position?: number) =>
+      call('writev', path, () => writeSome(file, buffers, position, disk.writeBytes))) as LocalFile['writev'],
     datasync: () => call('datasync', path, () => file.datasync()),
     sync: () => call('sync', path, () => file.sync()),
     stat: file.stat.bind(file),
+    utimes: (accessed, changed) => call('utimes', path, () => file.utimes(accessed, changed)),
     close: async () => {
       disk.openHandles -= 1
       await file.close()
@@ -64,7 +65,12 @@ function faultyFile(
   }
 }
 
-function writeSome(file: LocalFile, buffers: Buffer[], limit: number): ReturnType<LocalFile['writev']> {
-  if (limit === Number.POSITIVE_INFINITY) return file.writev(buffers)
-  return file.writev([Buffer.concat(buffers).subarray(0, limit)])
+function writeSome(
+  file: LocalFile,
+  buffers: Buffer[],
+  position: number | undefined,
+  limit: number,
+): ReturnType<LocalFile['writev']> {
+  if (limit === Number.POSITIVE_INFINITY) return file.writev(buffers, position)
+  return file.writev([Buffer.concat(buffers).subarray(0, limit)], position)
 }

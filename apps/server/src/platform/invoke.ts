@@ -34,6 +34,8 @@ export interface Context {
   readonly remarks: Set<string>
   /** Leaves statements that were sent, and whose answer nothing depends on, to COMMIT to wait for. */
   readonly atCommit: (...sent: Promise<unknown>[]) => void
+  /** Has COMMIT wait for work elsewhere; should that fail, nothing is committed. */
+  readonly beforeCommit: (work: Promise<unknown>) => void
 }
 
 export type Handler<Name extends OperationName> = (
@@ -206,12 +208,14 @@ async function attemptOnce<Name extends OperationName, Result, Ahead>(
   const now = platform.clock()
   const readOnly = row.effect === 'read' && !options.writes
   const pending: Promise<unknown>[] = []
+  const first: Promise<unknown>[] = []
   const notes = () => turns.flatMap(({ trace }) => trace.note ?? [])
   const outcomes = await transaction(
     platform.pool,
     {
       readOnly,
       pending,
+      first,
       enter: (db) =>
         together([
           enter(db, intoNamed(call.credential, input), readOnly),
@@ -226,7 +230,7 @@ async function attemptOnce<Name extends OperationName, Result, Ahead>(
       for (const { trace } of turns) trace.counted = true
       const results: (Result | Refusal)[] = []
       for (const turn of turns) {
-        const context = contextOf(platform, turn, { db, principal: entrance, now, pending })
+        const context = contextOf(platform, turn, { db, principal: entrance, now, pending, first })
         results.push(await carryOut(name, context, turn, ahead, options))
       }
       return results
@@ -268,8 +272,14 @@ async function carryOut<Name extends OperationName, Result, Ahead>(
 function contextOf(
   platform: Platform,
   { call, trace }: Pick<Turn<OperationName, unknown, unknown>, 'call' | 'trace'>,
-  { db, principal, now, pending }: { db: Db; principal: Principal; now: Date; pending: Promise<unknown>[] },
+  open: { db: Db; principal: Principal; now: Date; pending: Promise<unknown>[]; first: Promise<unknown>[] },
 ): Context {
+  const { db, principal, now, pending, first } = open
+  // Should the handler fail first, nobody waits for them any more.
+  const keep = (list: Promise<unknown>[], work: Promise<unknown>) => {
+    work.catch(() => undefined)
+    list.push(work)
+  }
   return {
     principal,
     tenantId: principal.tenantId,
@@ -283,10 +293,9 @@ function contextOf(
     ifMatch: call.ifMatch,
     remarks: trace.remarks,
     atCommit: (...sent) => {
-      // Should the handler fail first, nobody waits for them any more.
-      for (const each of sent) each.catch(() => undefined)
-      pending.push(...sent)
+      for (const each of sent) keep(pending, each)
     },
+    beforeCommit: (work) => keep(first, work),
   }
 }
 

@@ -9,11 +9,12 @@ import { checkOrder, readTrace } from './system-calls.ts'
 
 const TRACED = 'read,write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,link,linkat,mkdir'
 const FILE = { id: 'durable-file', kind: 'file', sizeBytes: 300_000 } as const
-const ROW = { id: 'durable-row', kind: 'row', sizeBytes: 30_000 } as const
+const PACK = { id: 'durable-pack', kind: 'pack', sizeBytes: 30_000 } as const
+const ROW = { id: 'durable-row', kind: 'row', sizeBytes: 6000 } as const
 
 let data: string
 
-async function traced(smallObjectBytes: number, request: typeof FILE | typeof ROW): Promise<string> {
+async function traced(smallObjectBytes: number, request: typeof FILE | typeof PACK | typeof ROW): Promise<string> {
   const file = join(data, `trace-${request.kind}`)
   const under = ['strace', '-f', '--seccomp-bpf', '-y', '-s', '600', '-o', file, '-e', `trace=${TRACED}`]
   const env = { STOWAGE_SMALL_OBJECT_BYTES: String(smallObjectBytes) }
@@ -53,6 +54,21 @@ describe('an acknowledged upload', () => {
     ] as const) {
       expect(checkOrder(withoutSyncs(trace, missing), FILE)).toMatch(complaint)
     }
+  })
+
+  test('kept in a pack: bytes, sync, WAL sync, 201', async () => {
+    const trace = await traced(128 * 1024, PACK)
+    expect(checkOrder(trace, PACK)).toBeUndefined()
+    for (const [missing, complaint] of [
+      [/\.pack$/, /pack was not synced/],
+      [/\/pg_wal\//, /log was not synced/],
+    ] as const) {
+      expect(checkOrder(withoutSyncs(trace, missing), PACK)).toMatch(complaint)
+    }
+    const [named, written] = ['fsync', 'writev'].map((name) =>
+      readTrace(trace).find((call) => call.name === name && /\/packs(\/[^/]+)?$/.test(call.path)),
+    )
+    expect(named?.ended).toBeLessThan(written?.begun as number)
   })
 
   test('kept in the database: WAL sync, 201', async () => {

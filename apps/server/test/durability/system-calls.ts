@@ -46,19 +46,20 @@ function readCall(text: string, begun: number, ended: number): SystemCall | unde
  * Checks that everything which makes an upload durable had ended before its 201 began to be written.
  *
  * @param request.id the X-Request-Id with which it was sent
- * @param request.kind `file` for bytes in the local store, `row` for bytes in the database
+ * @param request.kind `file` for bytes in the local store, `pack` for those in a pack, `row` for bytes in the database
  * @returns what is missing or too late; undefined when all is well
  */
 export function checkOrder(
   trace: string,
-  request: { id: string; kind: 'file' | 'row'; sizeBytes: number },
+  request: { id: string; kind: 'file' | 'pack' | 'row'; sizeBytes: number },
 ): string | undefined {
   const calls = readTrace(trace)
   const arrival = calls.find((call) => call.name === 'read' && call.text.includes(request.id))
   const answer = calls.find((call) => WRITES.has(call.name) && isCreated(call.text) && call.text.includes(request.id))
   if (!arrival || !answer) return 'the request and its answer 201 are not in the trace'
   const between = calls.filter((call) => call.begun > arrival.ended && call.ended < answer.begun && call.result >= 0)
-  return request.kind === 'file' ? checkFile(between) : checkWal(between, 0, request.sizeBytes)
+  if (request.kind === 'file') return checkFile(between)
+  return request.kind === 'pack' ? checkPack(between, request.sizeBytes) : checkWal(between, 0, request.sizeBytes)
 }
 
 function isCreated(text: string): boolean {
@@ -81,6 +82,26 @@ function checkFile(calls: readonly SystemCall[]): string | undefined {
     last = Math.max(last, folderSynced.ended)
   }
   return checkWal(calls, last, 1)
+}
+
+/** The pack's own name was made durable when it began, before the request. */
+function checkPack(calls: readonly SystemCall[], leastBytes: number): string | undefined {
+  const inPack = (call: SystemCall) => /\/packs\/[0-9a-f-]{36}\.pack$/.test(call.path)
+  const written = calls.filter((call) => WRITES.has(call.name) && inPack(call))
+  const last = written.at(-1)
+  if (!last || written.reduce((bytes, call) => bytes + call.result, 0) < leastBytes) {
+    return 'the bytes were not written to a pack'
+  }
+  const synced = firstAfter(calls, last.ended, (call) => SYNCS.has(call.name) && call.path === last.path)
+  return synced ? checkCommit(calls, synced.ended) : 'the pack was not synced after its last write'
+}
+
+/** The log may be written while the pack is synced, but what makes it count, its sync, comes after. */
+function checkCommit(calls: readonly SystemCall[], after: number): string | undefined {
+  const written = calls.some((call) => WRITES.has(call.name) && isWal(call))
+  if (!written) return "the rows were not written to the database's log"
+  const synced = firstAfter(calls, after, (call) => SYNCS.has(call.name) && isWal(call))
+  return synced ? undefined : "the database's log was not synced before the answer"
 }
 
 /** So many bytes went to the database's log, and were synced after that. */

@@ -75,7 +75,7 @@ describe('the database roles', () => {
 
 describe('every table', () => {
   /** Found by its hash before the organization is known, and the service's own. */
-  const WITHOUT_TENANT = ['credential', 'migration', 'node', 'platform_secret']
+  const WITHOUT_TENANT = ['credential', 'migration', 'node', 'pack', 'platform_secret']
 
   test('that requests may touch has row-level security enabled and forced', async () => {
     const { rows } = await asOwner(

@@ -7,6 +7,7 @@ import { askRescan, type Inspection, runStep, type StepId, type VersionId } from
 import { expireAsset } from '../../features/retention/room.ts'
 import { forgetOld, type StoreEvents, scrubIncident, takeFromInbox } from '../../features/stores/room.ts'
 import { type Reaper, reapCopy } from '../../features/uploads/reaper.ts'
+import { isSparse, type PackInUse, repack } from '../../features/uploads/repack.ts'
 import { expireStaged, finishStaged, replicateCopy, type Uploads } from '../../features/uploads/room.ts'
 import { type AuditTrail, auditOwnAct } from '../../platform/audit-trail.ts'
 import type { Db } from '../../platform/database/connect.ts'
@@ -31,6 +32,8 @@ export interface Jobs {
 }
 
 const AT_ONCE = 500
+/** In each minute, chosen by lot: how much of a pack is used is summed up row by row. */
+const PACKS_EXAMINED = 16
 /** A large file does not keep the others waiting. */
 const FINISHED_AT_ONCE = 4
 const STEPS_AT_ONCE = 4
@@ -86,6 +89,18 @@ export const jobs = {
     }
     return countDone(worker, 'staged', found, run, FINISHED_AT_ONCE)
   },
+  repack: async (worker: Jobs): Promise<number> => {
+    const packs = await worker.uploads.packs.list()
+    const settled = sample(
+      packs.filter((pack) => pack.settled),
+      PACKS_EXAMINED,
+    )
+    const text = 'select pack_id, used_bytes::float8, emptied_seconds::float8 from api.packs_in_use($1)'
+    const used = await find<PackInUse>(worker, text, [settled.map(({ packId }) => packId)])
+    const sizes = new Map(settled.map(({ packId, sizeBytes }) => [packId, sizeBytes]))
+    const sparse = used.filter((pack) => isSparse(pack.used_bytes, sizes.get(pack.pack_id) ?? 0))
+    return countDone(worker, 'repack', sparse, (pack) => repack(worker, pack))
+  },
   replicate: async (worker: Jobs): Promise<number> => {
     const text = 'select * from api.wanted_copies($1)'
     const found = await find<{ tenant_id: string; id: string; wanted_in: string }>(worker, text, [AT_ONCE])
@@ -128,6 +143,12 @@ export const jobs = {
 } as const
 
 export type JobName = keyof typeof jobs
+
+function sample<Item>(items: readonly Item[], count: number): Item[] {
+  const left = [...items]
+  const drawn = () => left.splice(Math.floor(Math.random() * left.length), 1)
+  return Array.from({ length: Math.min(count, left.length) }, drawn).flat()
+}
 
 async function find<Row extends object>(worker: Jobs, text: string, values: unknown[]): Promise<Row[]> {
   return (await worker.sweep.query<Row>(text, values)).rows

@@ -30,6 +30,10 @@ export interface Placed {
   encrypted: boolean | null
   /** Of a small object, which lies beside its rows; the driver's own form of bytes takes twice the time to read. */
   base64: string | null
+  /** Where they lie on disk instead. */
+  pack_id: string | null
+  pack_start: number | null
+  packed_bytes: number | null
 }
 
 /** The best live copy of the bytes that a row points at: its own before a shared one, then by the rank of its placement. */
@@ -44,7 +48,8 @@ const copyOf = (row: string) => `
     left join chunk small on c.store_id = 'database' and small.tenant_id = a.tenant_id and small.key = c.key
       and small.put_id = '00000000-0000-0000-0000-000000000000' and small.n = 0 and small.chunks_of is null`
 
-const OF_COPY = `c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64`
+const OF_COPY = `c.id as copy_id, c.store_id, c.key, c.isolation, c.envelope, c.encrypted, encode(small.bytes, 'base64') as base64,
+  small.pack_id, small.pack_start, small.size_bytes as packed_bytes`
 
 const FIND_CONTENT = fixed<Placed>(`
   select a.id as asset_id, a.name as asset_name, a.state, a.visibility, a.owner_id, a.updated_at, v.n, v.name, v.media_type, v.charset,

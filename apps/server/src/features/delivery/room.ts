@@ -8,6 +8,7 @@ import type { ScopeKeyring } from '../../platform/scope-keys.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { openBuffer } from '../../providers/stores/encrypted.ts'
 import type { DataKeyWrapper } from '../../providers/stores/keyring.ts'
+import type { Packs } from '../../providers/stores/packs.ts'
 import { type ByteRange, type ObjectStore, StoreError } from '../../providers/stores/port.ts'
 import { noteOthersPrivate } from '../assets/room.ts'
 import { refuseUnreadable, variantFileName } from './delivery.rules.ts'
@@ -26,6 +27,7 @@ export interface Delivery {
   platform: Platform
   stores: ReadonlyMap<string, ObjectStore>
   scopeKeys: ScopeKeyring
+  packs: Packs
   downloads: DownloadCounter
   /** Whether readers are sent to the CDN or the store where that is possible. */
   redirects: boolean
@@ -172,7 +174,7 @@ async function openContent(
 ): Promise<Readable | Buffer> {
   const { delivery, found } = source
   try {
-    if (found.base64 !== null) return await smallContent(source, found.base64, range)
+    if (found.base64 !== null) return await smallContent(source, await smallBytes(source, found.base64), range)
     return await openCopy(source, found, range, signal)
   } catch (error) {
     if (!(error instanceof StoreError && ELSEWHERE.has(error.kind))) return rethrow(error)
@@ -198,8 +200,13 @@ function rethrow(error: unknown): never {
   throw storeProblem(error)
 }
 
-async function smallContent({ found, keys }: Source, base64: string, range: ByteRange | undefined): Promise<Buffer> {
-  const bytes = Buffer.from(base64, 'base64')
+async function smallBytes({ delivery, found }: Source, base64: string): Promise<Buffer> {
+  const { pack_id: packId, pack_start: start, packed_bytes: sizeBytes } = found
+  if (packId === null) return Buffer.from(base64, 'base64')
+  return delivery.packs.read({ packId, start: start as number, sizeBytes: sizeBytes as number })
+}
+
+async function smallContent({ found, keys }: Source, bytes: Buffer, range: ByteRange | undefined): Promise<Buffer> {
   if (keys && found.envelope) return openBuffer(bytes, found.envelope, keys, found.copy_id as string, range)
   return range ? bytes.subarray(range.start, (range.end ?? bytes.length - 1) + 1) : bytes
 }

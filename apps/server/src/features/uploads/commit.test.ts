@@ -21,7 +21,7 @@ async function begin(client: pg.Client, tenantId: string): Promise<void> {
 }
 
 const COMMIT = `select api.commit_copy(gen_random_uuid(), c.sha256, o.size_bytes, o.scan, o.scan_reason,
-    o.finding, null, c.scope, c.placement_id, c.store_id, 'elsewhere', c.encrypted, c.stored_bytes, null, 0, null, null, null, gen_random_uuid(), 0) as outcome
+    o.finding, null, c.scope, c.placement_id, c.store_id, 'elsewhere', c.encrypted, c.stored_bytes, null, 0, null, null, null, null, null, gen_random_uuid(), 0) as outcome
   from copy c join object o using (tenant_id, sha256) where c.sha256 = $1`
 
 test('a copy that a commit under way counts on is not released', async () => {

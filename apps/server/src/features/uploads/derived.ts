@@ -107,15 +107,14 @@ async function keepSmall(
       const destination = { storeId: DATABASE_STORE, layout: uploads.options.layout }
       const placementId = await uploads.placements.idOf(db, tenantId, destination)
       const sealed = await sealSmall(uploads, { db, tenantId }, scope, copyId, bytes)
-      const { length: storedBytes } = sealed.bytes
       const copy = {
         copyId,
         placementId,
         scope,
         storeId: DATABASE_STORE,
         key: copyId,
-        ...sealed,
-        storedBytes,
+        ...sealed.terms,
+        bytes: Buffer.concat(sealed.parts),
         bound: false,
       }
       await commitVariant(db, derived, checked, copy)

@@ -155,7 +155,7 @@ export interface Checked {
   isDrawn: boolean
   copy: Pick<
     rows.CopyCommit,
-    'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes'
+    'copyId' | 'placementId' | 'storeId' | 'key' | 'encrypted' | 'storedBytes' | 'envelope' | 'bytes' | 'packed'
   >
   scope: string
   perVersion: boolean

@@ -8,6 +8,7 @@ import type { Call, Platform } from '../../platform/invoke.ts'
 import type { Lanes } from '../../platform/lanes.ts'
 import type { ScopeKeyring } from '../../platform/scope-keys.ts'
 import type { SecretKeys } from '../../platform/secrets.ts'
+import type { Packs } from '../../providers/stores/packs.ts'
 import type { ObjectStore } from '../../providers/stores/port.ts'
 import type { Placements } from './placing.ts'
 import type { ScanFacts } from './uploads.rules.ts'
@@ -83,6 +84,8 @@ export interface ScanTap {
 export interface UploadsOptions {
   /** Up to this size an object lies in the database, beside its row; 0 for never. */
   smallObjectBytes: number
+  /** Whether the larger ones of these lie in packs on this machine's disk, and their row says where. */
+  packSmall: boolean
   maxSizeBytes: number
   stallSeconds: number
   leaseSeconds: number
@@ -108,6 +111,7 @@ export interface Uploads {
   scanning: Scanning | undefined
   /** In which small files are committed together. */
   lanes: Lanes
+  packs: Packs
   /** For bodies that are being received, or lie in memory until they are kept. */
   arriving: Turns
   /** Signs the service's own URLs for uploading. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import { type Call, type Context, invoke, invokeTogether } from '../../platform/invoke.ts'
+import { storeProblem } from '../../platform/store-problem.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'
 import { DATABASE_STORE, scopeOf } from './placing.ts'
@@ -8,6 +9,10 @@ import { acceptContent, commitVersion, planUpload, termsAhead } from './plan.ts'
 import type { Fields, UploadRequest, Uploads } from './room.ts'
 import { type ContentFacts, NO_SCANNER, type ScanFacts } from './uploads.rules.ts'
 import type { Share, Terms } from './uploads.sql.ts'
+
+/** From here on the database would cut a value into pieces of 2 KB, which costs more than all its rows. */
+const PACKED_BYTES = 8 * 1024
+const NO_BYTES = Buffer.alloc(0)
 
 /** A small file that has been looked at. */
 interface Small {
@@ -105,11 +110,23 @@ function savingOf(uploads: Uploads, { request, bytes, facts }: Small, share?: Sh
         placementId,
         storeId: DATABASE_STORE,
         key: copyId,
-        storedBytes: sealed.bytes.length,
-        ...sealed,
+        ...sealed.terms,
+        ...keep(uploads, context, sealed),
       },
     })
   }
+}
+
+/** What is too large to lie well in a row goes to disk, and is durable there before its rows are (R1). */
+function keep({ packs, options }: Uploads, context: Context, { parts, terms }: Awaited<ReturnType<typeof sealSmall>>) {
+  if (!options.packSmall || terms.storedBytes < PACKED_BYTES) return { bytes: Buffer.concat(parts) }
+  const { place, durable } = packs.append(parts)
+  context.beforeCommit(
+    durable.catch((error) => {
+      throw storeProblem(error)
+    }),
+  )
+  return { bytes: NO_BYTES, packed: place }
 }
 
 async function inspectBuffer(uploads: Uploads, call: Call, bytes: Buffer): Promise<ContentFacts> {
@@ -136,7 +153,7 @@ async function scanBuffer({ scanning }: Uploads, bytes: Buffer): Promise<ScanFac
   return tap.verdict()
 }
 
-/** The bytes of a small object as they are to lie in the database. */
+/** The bytes of a small object as they are to be kept, in pieces, and what must be known to read them. */
 export async function sealSmall(
   uploads: Uploads,
   { db, tenantId }: Pick<Context, 'db' | 'tenantId'>,
@@ -144,8 +161,10 @@ export async function sealSmall(
   copyId: string,
   bytes: Buffer,
 ) {
-  if (!uploads.options.encryptSmall) return { bytes, envelope: null, encrypted: false }
+  const plain = { envelope: null, encrypted: false, storedBytes: bytes.length }
+  if (!uploads.options.encryptSmall) return { parts: [bytes], terms: plain }
   const wrapper = await uploads.scopeKeys.wrapperOf(db, tenantId, scope)
   const { sealed, envelope } = await sealBuffer(bytes, wrapper, copyId)
-  return { bytes: sealed, envelope, encrypted: true }
+  const storedBytes = sealed.reduce((sum, part) => sum + part.length, 0)
+  return { parts: sealed, terms: { envelope, encrypted: true, storedBytes } }
 }

@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { Problem } from '../../domain/problem.ts'
 import { type Db, fixed, send } from '../../platform/database/connect.ts'
 import type { AssetTable, VersionTable } from '../../platform/database/tables.ts'
+import type { PackPlace } from '../../providers/stores/packs.ts'
 import type { ScanFacts } from './uploads.rules.ts'
 
 /** All SQL of the uploads room. */
@@ -169,6 +170,8 @@ export interface CopyCommit {
   boundTo: { assetId: string; n: number } | null
   /** A small object's bytes, as they are to be stored. */
   bytes: Buffer | null
+  /** Where they lie instead, and `bytes` are empty. */
+  packed?: PackPlace | undefined
   usageId: string
   files: number
   /** What the quota is asked for. */
@@ -230,13 +233,14 @@ const VERSION_COLUMNS = [
 function copyArguments(commit: CopyCommit): unknown[] {
   const { copyId, sha256, sizeBytes, scan, scope, placementId, storeId, key, encrypted, storedBytes, envelope } = commit
   const kept = [scope, placementId, storeId, key, encrypted, storedBytes, envelope]
-  const { boundTo, bytes, usageId, files, share } = commit
-  const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, bytes, usageId, files, share.bytes, share.files]
+  const { boundTo, bytes, packed, usageId, files, share } = commit
+  const whereItIs = [bytes, packed?.packId ?? null, packed?.start ?? null]
+  const place = [boundTo?.assetId ?? null, boundTo?.n ?? null, ...whereItIs, usageId, files, share.bytes, share.files]
   const verdict = [scan.status, scan.reason, scan.finding, scan.signatures]
   return [copyId, sha256, sizeBytes, ...verdict, ...kept, ...place]
 }
 
-const COPY_ARGUMENTS = 21
+const COPY_ARGUMENTS = 23
 
 function placeholders(from: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `$${from + index}`).join(', ')

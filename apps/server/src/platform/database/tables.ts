@@ -124,6 +124,8 @@ export interface ChunkTable {
   n: Generated<number>
   bytes: Buffer
   chunks_of: string | null
+  pack_id: string | null
+  pack_start: number | null
   size_bytes: number | null
   created_at: Generated<Date>
 }
@@ -254,6 +256,12 @@ export interface OrganizationTable {
   second_store_id: string | null
   created_at: Generated<Date>
   updated_at: Generated<Date>
+}
+
+export interface PackTable {
+  id: string
+  emptied_at: Date | null
+  created_at: Generated<Date>
 }
 
 export interface PlacementTable {
@@ -544,6 +552,7 @@ export interface Database {
   node: NodeTable
   object: ObjectTable
   organization: OrganizationTable
+  pack: PackTable
   placement: PlacementTable
   platform_secret: PlatformSecretTable
   quarantine_entry: QuarantineEntryTable

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../test/test-database.ts'
 import { withClient } from './client.ts'
@@ -9,6 +10,34 @@ beforeAll(async () => {
   database = await createTestDatabase()
 })
 afterAll(() => database?.drop())
+
+test('COMMIT waits for work elsewhere, and is not sent when that fails', async () => {
+  const pool = createPool(database.app, 1, () => {})
+  const written = async () => {
+    const text = "select from stowage.pack where id = '00000000-0000-4000-8000-000000000001'"
+    return (await withClient(database.owner, (client) => client.query(text))).rowCount
+  }
+  const write = async (first: Promise<unknown>) => {
+    const pending: Promise<unknown>[] = []
+    return transaction(pool, { enter: async () => undefined, pending, first: [first] }, async (db) => {
+      pending.push(sql`select api.begin_pack('00000000-0000-4000-8000-000000000001')`.execute(db))
+      return 'done'
+    })
+  }
+  const failing = Promise.reject(new Error('the disk is full'))
+  failing.catch(() => undefined)
+  await expect(write(failing)).rejects.toThrow('the disk is full')
+  expect(await written()).toBe(0)
+
+  const { promise: elsewhere, resolve: end } = Promise.withResolvers<void>()
+  const writing = write(elsewhere)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(await written()).toBe(0)
+  end()
+  expect(await writing).toBe('done')
+  expect(await written()).toBe(1)
+  await pool.end()
+})
 
 test('a connection that is lost at work fails the statements that were sent, and nothing else', async () => {
   const pool = createPool(database.app, 1, () => {})

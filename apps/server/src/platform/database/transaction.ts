@@ -17,6 +17,8 @@ export interface TransactionOptions<Entered> {
   last?: (db: Db) => Promise<unknown>[]
   /** Statements that `work` has sent and left to COMMIT to wait for. */
   pending?: readonly Promise<unknown>[]
+  /** Work elsewhere, begun by `work`, that must have succeeded before COMMIT is sent. */
+  first?: readonly Promise<unknown>[]
 }
 
 // Set with each BEGIN, because behind a pooler a connection is another one each time.
@@ -39,7 +41,9 @@ export async function transaction<Entered, Result>(
     const begun = client.query(options.readOnly ? `begin read only; ${SEARCH_PATH}` : `begin; ${SEARCH_PATH}`)
     const [, entered] = await together([begun, options.enter(db)])
     const result = await work(db, entered as Entered)
-    const ending = [...(options.pending ?? []), ...(options.last?.(db) ?? []), client.query('commit')]
+    const sent = [...(options.pending ?? []), ...(options.last?.(db) ?? [])]
+    if (options.first && options.first.length > 0) await orElse(sent, together(options.first))
+    const ending = [...sent, client.query('commit')]
     const tags = await together(ending)
     if ((tags.at(-1) as pg.QueryResult).command !== 'COMMIT') throw new NotCommitted()
     return result
@@ -52,6 +56,16 @@ export async function transaction<Entered, Result>(
     throw error
   } finally {
     client.release(broken)
+  }
+}
+
+/** Waits for work; should it fail, what was sent before has been waited for as well. */
+async function orElse(sent: readonly Promise<unknown>[], work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    await Promise.allSettled(sent)
+    throw error
   }
 }
 

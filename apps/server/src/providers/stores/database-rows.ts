@@ -1,3 +1,5 @@
+import type { PackPlace } from './packs.ts'
+
 /** All SQL of the `database` store. Table `chunk` says how an object lies in its rows. */
 
 /** Sends a statement at once and answers its rows; of those sent together each is run after the one before it. */
@@ -59,19 +61,39 @@ export async function insertHead(
   return (await query(INSERT_HEAD, [tenantId, key, putId, sizeBytes])).length === 1
 }
 
-export type FoundHead = { sizeBytes: number } & ({ bytes: Buffer } | { putId: string })
+export type FoundHead = { sizeBytes: number } & ({ bytes: Buffer } | { putId: string } | { place: PackPlace })
 
 // Text, because the driver's own form of bytes takes twice the time to read.
-const FIND_HEAD = `select ${SIZE} as size_bytes, chunks_of,
+const FIND_HEAD = `select ${SIZE} as size_bytes, chunks_of, pack_id, pack_start,
     case when chunks_of is null then encode(bytes, 'base64') end as base64
   from chunk where ${HEAD}`
 
 export async function findHead(query: Query, { tenantId, key }: ChunkPlace): Promise<FoundHead | undefined> {
-  type Row = { size_bytes: number; chunks_of: string | null; base64: string | null }
+  type Row = Packed & { size_bytes: number; chunks_of: string | null; base64: string | null }
   const [row] = await query<Row>(FIND_HEAD, [tenantId, key])
   if (!row) return undefined
+  const place = placeOf(row)
+  if (place) return { sizeBytes: row.size_bytes, place }
   if (row.chunks_of !== null) return { sizeBytes: row.size_bytes, putId: row.chunks_of }
   return { sizeBytes: row.size_bytes, bytes: Buffer.from(row.base64 ?? '', 'base64') }
+}
+
+interface Packed {
+  pack_id: string | null
+  pack_start: number | null
+  size_bytes: number
+}
+
+/** Where a row says that its bytes lie; undefined for one that holds them, or whose chunks do. */
+function placeOf({ pack_id: packId, pack_start: start, size_bytes: sizeBytes }: Packed): PackPlace | undefined {
+  return packId === null || start === null ? undefined : { packId, start, sizeBytes }
+}
+
+const FIND_PLACE = `select pack_id, pack_start, ${SIZE} as size_bytes from chunk where ${HEAD}`
+
+export async function findPlace(query: Query, { tenantId, key }: ChunkPlace): Promise<PackPlace | undefined> {
+  const [row] = await query<Packed>(FIND_PLACE, [tenantId, key])
+  return row && placeOf(row)
 }
 
 const FIND_SIZE = `select ${SIZE} as "storedBytes", created_at as "modifiedAt" from chunk where ${HEAD}`

@@ -1,4 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm, truncate, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -13,7 +16,8 @@ import { bodyOf, failingBody } from './conformance-bench.ts'
 import { type InTenant, openDatabaseStore } from './database.ts'
 import { encrypted, sealBuffer } from './encrypted.ts'
 import { createDataKeyWrapper } from './keyring.ts'
-import { type ObjectStore, StoreError } from './port.ts'
+import { openPacks, type PackPlace, type Packs } from './packs.ts'
+import { type ByteRange, type ObjectStore, StoreError } from './port.ts'
 
 const CHUNK = 256 * 1024
 const MIB = 1024 * 1024
@@ -21,11 +25,17 @@ const keys = createDataKeyWrapper({ currentId: 'scope-1', keys: new Map([['scope
 
 let database: TestDatabase
 let pool: pg.Pool
+let folder: string
+let packs: Packs
 beforeAll(async () => {
   database = await createTestDatabase()
   pool = createPool(database.app, 4, () => {})
+  folder = await mkdtemp(join(tmpdir(), 'stowage-packs-'))
+  packs = openPacks({ directory: folder, register: async () => {} })
 })
 afterAll(async () => {
+  await packs?.close()
+  await rm(folder, { recursive: true, force: true })
   await pool?.end()
   await database?.drop()
 })
@@ -36,12 +46,12 @@ const inTenant: InTenant = (tenantId, work) =>
   )
 
 describeObjectStore('database', async () => {
-  const store = openDatabaseStore({ inTenant })
+  const store = openDatabaseStore({ inTenant, packs })
   return { store, options: { tenantId: randomUUID() }, close: () => store.close() }
 })
 
 describeObjectStore('encrypted database', async () => {
-  const store = encrypted(openDatabaseStore({ inTenant }))
+  const store = encrypted(openDatabaseStore({ inTenant, packs }))
   return { store, options: { tenantId: randomUUID(), keys, context: 'cpy_suite' }, close: () => store.close() }
 })
 
@@ -57,6 +67,7 @@ beforeEach(() => {
   transactions = 0
   tenantId = randomUUID()
   store = openDatabaseStore({
+    packs,
     inTenant: async (tenant, work) => {
       const fate = fates.get(++transactions)
       if (fate === 'hangs') return new Promise(() => {})
@@ -112,7 +123,7 @@ describe('what a database store keeps', () => {
     expect(await rowsOf('a')).toBe(281)
     transactions = 0
     await store.delete('a', { tenantId })
-    expect(transactions).toBe(2)
+    expect(transactions).toBe(3)
     expect(await rowsOf('a')).toBe(0)
   })
 
@@ -121,7 +132,11 @@ describe('what a database store keeps', () => {
     const plain = randomBytes(100_000)
     const { sealed, envelope } = await sealBuffer(plain, keys, context)
     await inTenant(tenantId, (query) =>
-      query('insert into chunk (tenant_id, key, bytes) values ($1, $2, $3)', [tenantId, context, sealed]),
+      query('insert into chunk (tenant_id, key, bytes) values ($1, $2, $3)', [
+        tenantId,
+        context,
+        Buffer.concat(sealed),
+      ]),
     )
     const secret = { tenantId, context, keys, envelope }
     const through = encrypted(store)
@@ -130,6 +145,56 @@ describe('what a database store keeps', () => {
     expect((await buffer(body)).equals(plain.subarray(70_000, 70_010))).toBe(true)
     expect(sizeBytes).toBe(100_000)
     await expect(through.put(context, bodyOf(plain), secret)).rejects.toMatchObject({ kind: 'exists' })
+  })
+})
+
+describe('an object whose row says that it lies in a pack', () => {
+  const bytes = randomBytes(50_000)
+  let place: PackPlace
+
+  beforeEach(async () => {
+    await packs.append([randomBytes(1000)]).durable
+    const appended = packs.append([bytes.subarray(0, 20_000), bytes.subarray(20_000)])
+    await appended.durable
+    place = appended.place
+    await inTenant(tenantId, (query) =>
+      query(
+        `insert into chunk (tenant_id, key, bytes, pack_id, pack_start, size_bytes) values ($1, 'a', '', $2, $3, $4)`,
+        [tenantId, place.packId, place.start, place.sizeBytes],
+      ),
+    )
+  })
+
+  const read = async (range?: ByteRange) => buffer((await store.get('a', { tenantId, ...(range && { range }) })).body)
+  const fileOf = ({ packId }: PackPlace) => join(folder, `${packId}.pack`)
+
+  test('is read there, whole and by range, and is listed with its size', async () => {
+    expect((await read()).equals(bytes)).toBe(true)
+    expect((await read({ start: 19_990, end: 20_009 })).equals(bytes.subarray(19_990, 20_010))).toBe(true)
+    expect((await read({ start: 49_999 })).equals(bytes.subarray(49_999))).toBe(true)
+    await expect(read({ start: 50_000 })).rejects.toMatchObject({ kind: 'badRange' })
+    expect(await store.head('a', { tenantId })).toMatchObject({ key: 'a', storedBytes: 50_000, unfinished: false })
+    expect((await store.list({ tenantId })).items).toMatchObject([{ key: 'a', storedBytes: 50_000 }])
+    await expect(put('a', Buffer.from('x'))).rejects.toMatchObject({ kind: 'exists' })
+  })
+
+  test('is overwritten on disk when it is deleted, and nothing beside it is', async () => {
+    const before = await readFile(fileOf(place))
+    await store.delete('a', { tenantId })
+    const after = await readFile(fileOf(place))
+    expect(after.subarray(place.start, place.start + 50_000).equals(Buffer.alloc(50_000))).toBe(true)
+    expect(after.subarray(0, place.start).equals(before.subarray(0, place.start))).toBe(true)
+    expect(await store.head('a', { tenantId })).toBeUndefined()
+  })
+
+  test('is not given when its pack is cut off or gone, and can be deleted all the same', async () => {
+    await truncate(fileOf(place), place.start + 49_999)
+    await expect(read()).rejects.toMatchObject({ kind: 'corrupt' })
+    await unlink(fileOf(place))
+    await expect(read()).rejects.toMatchObject({ kind: 'notFound' })
+    await store.delete('a', { tenantId })
+    expect(await store.head('a', { tenantId })).toBeUndefined()
+    await packs.close()
   })
 })
 
@@ -248,7 +313,7 @@ describe('a delete that is stopped on its way', () => {
   test('is completed by the next', async () => {
     const bytes = randomBytes(MIB)
     await store.put('a', Readable.from(Array(65).fill(bytes), { objectMode: false }), { tenantId })
-    fates.set(transactions + 2, 'neverRun')
+    fates.set(transactions + 3, 'neverRun')
     await expect(store.delete('a', { tenantId })).rejects.toMatchObject({ kind: 'unavailable' })
     expect(await store.head('a', { tenantId })).toBeUndefined()
     expect(await listed()).toMatchObject([{ key: 'a', unfinished: true }])
@@ -288,7 +353,7 @@ describe('a read of a database store', () => {
   test('fails as unavailable when the database is lost in the middle', async () => {
     await put('a', randomBytes(3 * MIB))
     const { body } = await store.get('a', { tenantId })
-    fates.set(transactions + 2, 'neverRun')
+    fates.set(transactions + 3, 'neverRun')
     await expect(buffer(body)).rejects.toMatchObject({ kind: 'unavailable', cause: lost })
   })
 })
@@ -336,7 +401,7 @@ describe('a database that answers no more', () => {
     [undefined, 'unavailable'],
   ])('with the state %s is %s', async (code, kind) => {
     const cause = Object.assign(new Error('no'), { code })
-    const failing = openDatabaseStore({ inTenant: () => Promise.reject(cause) })
+    const failing = openDatabaseStore({ packs, inTenant: () => Promise.reject(cause) })
     const error = await failing.put('a', bodyOf(Buffer.from('x')), { tenantId }).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(StoreError)
     expect(error).toMatchObject({ kind, cause })

@@ -3,12 +3,13 @@ import { Readable } from 'node:stream'
 import { destroyOnAbort, untilAborted } from './abort.ts'
 import { chunksOf } from './body.ts'
 import { createByteQueue } from './byte-queue.ts'
-import { spanOf } from './byte-range.ts'
+import { type Span, spanOf } from './byte-range.ts'
 import {
   CHUNK_BYTES,
   type ChunkPlace,
   findChunks,
   findHead,
+  findPlace,
   findSize,
   insertChunks,
   insertHead,
@@ -21,6 +22,7 @@ import {
   removeUnnamed,
 } from './database-rows.ts'
 import { NO_CAPABILITIES, noExtras } from './extras.ts'
+import type { PackPlace, Packs } from './packs.ts'
 import { limitOf } from './paging.ts'
 import {
   type CallOptions,
@@ -56,21 +58,23 @@ export type InTenant = <Result>(tenantId: string, work: (query: Query) => Promis
  * Opens the store that keeps bytes in the service's own database, in rows of `chunk`. Every operation needs
  * `tenantId`, and reaches that organization's keys alone; without it, it is `unsupported`.
  *
- * What fits in one chunk is one row, as are the small objects that an upload writes beside its own rows. More is
+ * What fits in one chunk is one row, as are the small objects that an upload writes beside its own rows; where those lie
+ * in a pack on disk instead, the row says so, they are read there, and overwritten before their row goes. More is
  * written in short transactions, 1 MiB each, as chunks of a put that nobody names; one last row under the key names
  * them, and only then are they an object. `delete` removes the key's unfinished chunks too, so that one that was
  * stopped half way is completed by the next; a put that is still running then fails with `unavailable`, as it does when
  * it is abandoned. A read whose object is deleted meanwhile fails with `notFound`.
  */
-export function openDatabaseStore(options: { inTenant: InTenant }): ObjectStore {
+export function openDatabaseStore(options: { inTenant: InTenant; packs: Packs }): ObjectStore {
+  const { packs } = options
   const at = (key: StoreKey, call?: CallOptions) => placeOf(options.inTenant, key, call)
   return {
     ...noExtras,
     capabilities: { ...NO_CAPABILITIES, ownDisk: true },
     put: (key, body, putOptions) => put(options.inTenant, key, body, putOptions),
-    get: async (key, getOptions) => get(at(key, getOptions), getOptions),
+    get: async (key, getOptions) => get(packs, at(key, getOptions), getOptions),
     head: async (key, call) => abortable(call?.signal, () => head(at(key, call))),
-    delete: async (key, call) => abortable(call?.signal, () => remove(at(key, call), { finished: true })),
+    delete: async (key, call) => abortable(call?.signal, () => erase(packs, at(key, call))),
     abandon: async (key, call) => abortable(call?.signal, () => remove(at(key, call), { finished: false })),
     list: async (list) => abortable(list.signal, () => listPage(options.inTenant, list)),
     close: async () => {},
@@ -165,7 +169,7 @@ function refuseTaken(inserted: boolean): void {
 
 // ---- get, head
 
-async function get(place: Place, { range, signal }: GetOptions = {}): Promise<StoredObject> {
+async function get(packs: Packs, place: Place, { range, signal }: GetOptions = {}): Promise<StoredObject> {
   signal?.throwIfAborted()
   const found = await untilAborted(
     place.run((query) => findHead(query, place.key)),
@@ -175,11 +179,22 @@ async function get(place: Place, { range, signal }: GetOptions = {}): Promise<St
   const { start, length } = spanOf(range, found.sizeBytes)
   const end = start + length
   const body =
-    'bytes' in found
-      ? Readable.from(length > 0 ? [found.bytes.subarray(start, end)] : [], { objectMode: false })
-      : readSpan(place, found, start, end)
+    'putId' in found ? readSpan(place, found, start, end) : streamOf(await smallPart(packs, found, { start, length }))
   destroyOnAbort(body, signal)
   return { body, sizeBytes: found.sizeBytes }
+}
+
+async function smallPart(
+  packs: Packs,
+  found: { bytes: Buffer } | { place: PackPlace },
+  { start, length }: Span,
+): Promise<Buffer> {
+  if ('bytes' in found) return found.bytes.subarray(start, start + length)
+  return length === 0 ? Buffer.alloc(0) : packs.read(found.place, { start, end: start + length - 1 })
+}
+
+function streamOf(bytes: Buffer): Readable {
+  return Readable.from(bytes.length > 0 ? [bytes] : [], { objectMode: false })
 }
 
 interface Chunked {
@@ -235,6 +250,13 @@ function notFound(): StoreError {
 }
 
 // ---- delete, abandon, list
+
+/** What an interrupted delete has overwritten, nobody reads any more: its copy is being released. */
+async function erase(packs: Packs, place: Place): Promise<void> {
+  const packed = await place.run((query) => findPlace(query, place.key))
+  if (packed) await packs.erase(packed)
+  await remove(place, { finished: true })
+}
 
 async function remove({ key, run }: Place, { finished }: { finished: boolean }): Promise<void> {
   for (let removed = REMOVED_CHUNKS; removed === REMOVED_CHUNKS; ) {

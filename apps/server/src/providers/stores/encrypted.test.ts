@@ -49,7 +49,8 @@ interface Sealed {
 }
 
 async function sealed(plain: Buffer, context = 'cpy_1', wrapper: DataKeyWrapper = keys): Promise<Sealed> {
-  const { sealed: bytes, envelope } = await sealBuffer(plain, wrapper, context)
+  const { sealed, envelope } = await sealBuffer(plain, wrapper, context)
+  const bytes = Buffer.concat(sealed)
   return { bytes, envelope }
 }
 

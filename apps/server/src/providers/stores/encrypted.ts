@@ -59,19 +59,19 @@ export function encrypted(inner: ObjectStore): ObjectStore {
   }
 }
 
-/** Seals bytes that are in memory, in the format of `encrypted`. */
+/** Seals bytes that are in memory, in the format of `encrypted`, whose pieces are given in their order. */
 export async function sealBuffer(
   plain: Buffer,
   keys: DataKeyWrapper,
   context: string,
-): Promise<{ sealed: Buffer; envelope: Buffer }> {
+): Promise<{ sealed: Buffer[]; envelope: Buffer }> {
   const dataKey = randomBytes(DATA_KEY_BYTES)
   const envelope = await keys.wrap(dataKey, context)
   return { sealed: sealWith({ dataKey, context }, plain), envelope }
 }
 
 /** Seals bytes under a data key, which must be new: a second object under the same key would betray both. */
-export function sealWith(secret: { dataKey: Buffer; context: string }, plain: Buffer): Buffer {
+export function sealWith(secret: { dataKey: Buffer; context: string }, plain: Buffer): Buffer[] {
   const seal = chunkSealer(secret)
   const { lastIndex } = shapeOf(sealedSizeOf(plain.length))
   const parts: Buffer[] = [HEADER]
@@ -79,7 +79,7 @@ export function sealWith(secret: { dataKey: Buffer; context: string }, plain: Bu
     const chunk = plain.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
     parts.push(...seal(index, index === lastIndex, chunk))
   }
-  return Buffer.concat(parts)
+  return parts
 }
 
 /**

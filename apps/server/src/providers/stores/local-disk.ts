@@ -1,9 +1,10 @@
 import { constants, type Dirent, type Stats } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, realpath, rmdir, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { StoreError, type StoreErrorKind } from './port.ts'
 
 /** The part of an open file that the local store uses. */
-export type LocalFile = Pick<FileHandle, 'read' | 'writev' | 'datasync' | 'sync' | 'stat' | 'close'>
+export type LocalFile = Pick<FileHandle, 'read' | 'writev' | 'datasync' | 'sync' | 'stat' | 'utimes' | 'close'>
 
 /** The part of `node:fs/promises` that the local store uses, so that tests can make a disk fail. */
 export interface LocalFs {
@@ -64,13 +65,26 @@ export async function syncFolder(fs: LocalFs, folder: string): Promise<void> {
   }
 }
 
-/** Writes all of the buffers, also when the disk takes only a part of them at a time. */
-export async function writeAll(file: LocalFile, buffers: Buffer[]): Promise<void> {
-  let rest = buffers
+/** Makes a folder, and those above it, where they are absent; whichever it made is durable. */
+export async function makeFolders(fs: LocalFs, path: string, mode: number): Promise<void> {
+  const made = await onDisk(fs.mkdir(path, { mode, recursive: true }))
+  if (made === undefined) return
+  for (let folder = path; folder.length >= made.length; folder = dirname(folder)) await syncFolder(fs, dirname(folder))
+}
+
+/**
+ * Writes all of the buffers, also when the disk takes only a part of them at a time.
+ *
+ * @param position in the file; undefined for behind what was written last
+ */
+export async function writeAll(file: LocalFile, buffers: Buffer[], position?: number): Promise<void> {
+  let [rest, written] = [buffers, 0]
   while (rest.length > 0) {
-    const { bytesWritten } = await onDisk(file.writev(rest))
+    const at = position === undefined ? undefined : position + written
+    const { bytesWritten } = await onDisk(file.writev(rest, at))
     if (bytesWritten === 0) throw new StoreError('unavailable', 'The disk takes no more bytes')
     rest = withoutFirst(rest, bytesWritten)
+    written += bytesWritten
   }
 }
 

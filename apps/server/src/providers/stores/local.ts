@@ -9,6 +9,7 @@ import {
   isCausedBy,
   type LocalFile,
   type LocalFs,
+  makeFolders,
   nodeFs,
   onDisk,
   onDiskIfThere,
@@ -67,7 +68,7 @@ interface Tree {
  */
 export async function openLocalStore(options: { directory: string; fs?: LocalFs }): Promise<ObjectStore> {
   const fs = options.fs ?? nodeFs
-  await makeRoot(fs, resolve(options.directory))
+  await makeFolders(fs, resolve(options.directory), FOLDER_MODE)
   const root = await onDisk(fs.realpath(options.directory))
   const tree: Tree = { fs, root, temporaryRoot: join(root, TEMPORARY), synced: new Set(), spare: [] }
   await onDisk(fs.mkdir(tree.temporaryRoot, { mode: FOLDER_MODE, recursive: true }))
@@ -83,12 +84,6 @@ export async function openLocalStore(options: { directory: string; fs?: LocalFs 
     list: (listOptions) => abortable(listOptions.signal, () => listTree(fs, root, TEMPORARY, listOptions)),
     close: async () => {},
   }
-}
-
-async function makeRoot(fs: LocalFs, root: string): Promise<void> {
-  const made = await onDisk(fs.mkdir(root, { mode: FOLDER_MODE, recursive: true }))
-  if (made === undefined) return
-  for (let folder = root; folder.length >= made.length; folder = dirname(folder)) await syncFolder(fs, dirname(folder))
 }
 
 async function abortable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
