@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../test/test-database.ts'
 import { withClient } from './client.ts'
-import { createPool } from './connect.ts'
+import { createPool, type Db } from './connect.ts'
 import { isUnavailable, transaction } from './transaction.ts'
 
 let database: TestDatabase
@@ -36,6 +36,22 @@ test('COMMIT waits for work elsewhere, and is not sent when that fails', async (
   end()
   expect(await writing).toBe('done')
   expect(await written()).toBe(1)
+  await pool.end()
+})
+
+test('statements that fail while work elsewhere goes on are heard of, and nothing is committed', async () => {
+  const pool = createPool(database.app, 1, () => {})
+  const pending: Promise<unknown>[] = []
+  const elsewhere = new Promise((resolve) => setTimeout(resolve, 200))
+  const last = (db: Db) => [sql`select api.begin_pack('00000000-0000-4000-8000-000000000002')`.execute(db)]
+  const options = { enter: async () => undefined, pending, first: [elsewhere], last }
+  const failing = transaction(pool, options, async (db) => {
+    const refused = sql`select 1 / 0`.execute(db)
+    refused.catch(() => undefined)
+    pending.push(refused)
+  })
+  await expect(failing).rejects.toMatchObject({ code: '22012' })
+  expect(await transaction(pool, { enter: async () => undefined }, async () => 'works')).toBe('works')
   await pool.end()
 })
 

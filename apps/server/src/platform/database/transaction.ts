@@ -41,11 +41,10 @@ export async function transaction<Entered, Result>(
     const begun = client.query(options.readOnly ? `begin read only; ${SEARCH_PATH}` : `begin; ${SEARCH_PATH}`)
     const [, entered] = await together([begun, options.enter(db)])
     const result = await work(db, entered as Entered)
-    const sent = [...(options.pending ?? []), ...(options.last?.(db) ?? [])]
-    if (options.first && options.first.length > 0) await orElse(sent, together(options.first))
-    const ending = [...sent, client.query('commit')]
-    const tags = await together(ending)
-    if ((tags.at(-1) as pg.QueryResult).command !== 'COMMIT') throw new NotCommitted()
+    const sent = together([...(options.pending ?? []), ...(options.last?.(db) ?? [])])
+    if (options.first && options.first.length > 0) await waitElsewhere(options.first, sent)
+    const [, tag] = await together([sent, client.query('commit')])
+    if (tag.command !== 'COMMIT') throw new NotCommitted()
     return result
   } catch (error) {
     await client.query('rollback').catch(() => {
@@ -59,12 +58,14 @@ export async function transaction<Entered, Result>(
   }
 }
 
-/** Waits for work; should it fail, what was sent before has been waited for as well. */
-async function orElse(sent: readonly Promise<unknown>[], work: Promise<unknown>): Promise<void> {
+/** Waits for work elsewhere. Should it fail, no statement may be left behind that could overtake ROLLBACK. */
+async function waitElsewhere(work: readonly Promise<unknown>[], sent: Promise<unknown>): Promise<void> {
+  // Should that fail meanwhile, COMMIT is what asks.
+  sent.catch(() => undefined)
   try {
-    await work
+    await together(work)
   } catch (error) {
-    await Promise.allSettled(sent)
+    await sent.catch(() => undefined)
     throw error
   }
 }
