@@ -4,6 +4,7 @@ import { times } from '../../../test/effort.ts'
 import { type DetectionContext, detectMediaType } from './detect.ts'
 import { makeGif, makeJpeg, makePng, makeTar, makeZip } from './hostile-files.ts'
 import { bufferReader } from './random-reader.ts'
+import { hasControlBytes, hasControlCharacters } from './text-type.ts'
 import { detectZipType } from './zip-type.ts'
 
 const greek = 'Πρακτικά συνάντησης: η παράδοση μετατέθηκε για τον Μάρτιο.\r\nNext meeting on Tuesday.\r\n'
@@ -55,6 +56,31 @@ describe('text', () => {
   test('is UTF-8 also when the first bytes end inside a character', async () => {
     const long = Buffer.from('ά'.repeat(40_000)).subarray(0, 65_537)
     expect(await detect(long, { complete: false })).toEqual({ mediaType: 'text/plain', encoding: 'utf-8' })
+  })
+
+  test('is looked at further than the words that tell its kind', async () => {
+    const words = 'ten words of it say that this is prose\n'.repeat(500)
+    expect(await typeOf(words)).toBe('text/plain')
+    for (const at of [0, 1, 2, 3]) {
+      const bytes = Buffer.from(`${words}and the end`)
+      bytes[words.length + at] = 0x01
+      expect(await typeOf(bytes)).toBe('application/octet-stream')
+    }
+    expect(await typeOf(`${' '.repeat(20_000)}<html><body>`)).toBe('text/html')
+    expect(await typeOf(`${words}<p>and a tag`, 'page.html')).toBe('text/html')
+    expect(await typeOf(JSON.stringify({ words }))).toBe('application/json')
+  })
+
+  test('holds no control characters, wherever in memory they lie', () => {
+    const anywhere = fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.nat({ max: 3 }), fc.boolean())
+    fc.assert(
+      fc.property(anywhere, ([values, start, printable]) => {
+        const bytes = Buffer.from(Uint8Array.from(values, (value) => (printable ? value | 0x20 : value)).buffer, 0)
+        const part = bytes.subarray(start)
+        expect(hasControlBytes(part)).toBe(hasControlCharacters(part.toString('latin1')))
+      }),
+      { numRuns: times(2000, 100_000) },
+    )
   })
 
   test('is CSV or Markdown by its name, and CSV by its separators', async () => {

@@ -2,10 +2,12 @@ import { isUtf8 } from 'node:buffer'
 import { fileTypeFromBuffer } from 'file-type'
 import { WASMagic } from 'wasmagic'
 import { mediaTypeName, UNKNOWN_MEDIA_TYPE as unknownType } from '../../domain/media-type.ts'
-import { findTextType, hasControlCharacters } from './text-type.ts'
+import { findTextType, hasControlBytes, hasControlCharacters, needsWholeText } from './text-type.ts'
 import { findZipType, readTailNames } from './zip-type.ts'
 
 const looksAtBytes = 64 * 1024
+/** Prose, mail and tables are told by less. */
+const proseBytes = 16 * 1024
 const legacyTextBytes = 128
 const compoundType = 'application/x-cfb'
 
@@ -42,25 +44,47 @@ export async function detectMediaType(head: Buffer, context: DetectionContext): 
 }
 
 function detectText(head: Buffer, { name, complete }: DetectionContext): DetectedType | undefined {
-  const whole = complete && head.length <= looksAtBytes
   const start = head.subarray(0, looksAtBytes)
-  const decoded = decodeText(start, whole)
-  if (!decoded || hasControlCharacters(decoded.text) || decoded.text.startsWith('GIF8')) return undefined
-  const mediaType = findTextType(decoded.text, name, whole)
+  const decoded = decodeText(start, name, complete && head.length <= looksAtBytes)
+  if (!decoded || decoded.text.startsWith('GIF8')) return undefined
+  const mediaType = findTextType(decoded.text, name, decoded.whole)
   return binaryTypes.has(mediaType) ? { mediaType } : { mediaType, encoding: decoded.encoding }
 }
 
-function decodeText(bytes: Buffer, whole: boolean) {
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return decodeUtf8(bytes.subarray(3), whole)
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeUtf16(bytes.subarray(2), 'utf-16le')
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return decodeUtf16(bytes.subarray(2), 'utf-16be')
-  return decodeUtf8(bytes, whole) ?? decodeBareUtf16(bytes)
+type Utf16 = 'utf-16le' | 'utf-16be'
+
+/** Text without control characters, or as much of it as is needed; `whole` when that is all there is. */
+interface Decoded {
+  text: string
+  encoding: string
+  whole: boolean
 }
 
-function decodeUtf8(bytes: Buffer, whole: boolean) {
-  const sound = whole ? bytes : bytes.subarray(0, bytes.length - countCutBytes(bytes))
-  if (sound.includes(0) || !isUtf8(sound)) return undefined
-  return { text: sound.toString('utf8'), encoding: 'utf-8' }
+function decodeText(bytes: Buffer, name: string, whole: boolean): Decoded | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return decodeUtf8(bytes.subarray(3), name, whole)
+  const mark = utf16Mark(bytes)
+  const utf8 = mark ? undefined : decodeUtf8(bytes, name, whole)
+  if (utf8) return utf8
+  const utf16 = mark ? decodeUtf16(bytes.subarray(2), mark) : decodeBareUtf16(bytes)
+  return utf16 && !hasControlCharacters(utf16.text) ? { ...utf16, whole } : undefined
+}
+
+function utf16Mark(bytes: Buffer): Utf16 | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined
+}
+
+function decodeUtf8(bytes: Buffer, name: string, whole: boolean): Decoded | undefined {
+  const sound = whole ? bytes : withoutCutCharacter(bytes)
+  if (!isUtf8(sound) || hasControlBytes(sound)) return undefined
+  const first = withoutCutCharacter(sound.subarray(0, proseBytes)).toString('utf8')
+  if (sound.length <= proseBytes) return { text: first, encoding: 'utf-8', whole }
+  if (!needsWholeText(first, name)) return { text: first, encoding: 'utf-8', whole: false }
+  return { text: sound.toString('utf8'), encoding: 'utf-8', whole }
+}
+
+function withoutCutCharacter(bytes: Buffer): Buffer {
+  return bytes.subarray(0, bytes.length - countCutBytes(bytes))
 }
 
 /** Bytes at the end that begin a character whose rest lies beyond (RFC 3629 section 3). */
@@ -73,7 +97,7 @@ function countCutBytes(bytes: Buffer) {
   return 0
 }
 
-function decodeUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be') {
+function decodeUtf16(bytes: Buffer, encoding: Utf16) {
   const text = new TextDecoder(encoding).decode(bytes)
   const replaced = text.indexOf('\ufffd')
   if (replaced < 0) return { text, encoding }
@@ -114,9 +138,9 @@ async function detectBinary(head: Buffer, context: DetectionContext): Promise<De
  * no text go without a control character for a few bytes only; the large detector would take milliseconds over it.
  */
 function findLegacyTextType(head: Buffer, { name, complete }: DetectionContext) {
-  const text = head.toString('latin1', 0, looksAtBytes)
-  if (text.length < legacyTextBytes || hasControlCharacters(text)) return undefined
-  return findTextType(text, name, complete && head.length <= looksAtBytes)
+  const start = head.subarray(0, looksAtBytes)
+  if (start.length < legacyTextBytes || hasControlBytes(start)) return undefined
+  return findTextType(start.toString('latin1'), name, complete && head.length <= looksAtBytes)
 }
 
 function findZipTypeAtEnd(head: Buffer, { complete, tail }: DetectionContext) {

@@ -1,5 +1,6 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const controlCharacter = /[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]/
+const isControlByte = Array.from({ length: 256 }, (_, byte) => controlCharacter.test(String.fromCharCode(byte)))
 
 const mailHeaders = /^(?:from|to|subject|date|message-id|received|return-path|mime-version|delivered-to|reply-to):/i
 const htmlStart =
@@ -10,12 +11,44 @@ const csvNames: Record<string, string> = {
   tsv: 'text/tab-separated-values',
   tab: 'text/tab-separated-values',
 }
+const htmlName = /^(?:html?|xhtml)$/
 const markdownNames = ['md', 'markdown', 'mdown']
 const proseNames = ['txt', 'text', 'log', 'srt', 'ini', 'conf', 'yaml', 'yml', 'toml']
 
 /** True for what text does not hold: anything below the space but white space and the escape of terminal logs. */
 export function hasControlCharacters(text: string) {
   return controlCharacter.test(text)
+}
+
+/**
+ * The same for bytes in UTF-8 or any other encoding that extends ASCII. Four at a time: this is asked of every text, for
+ * all that is looked at of it.
+ */
+export function hasControlBytes(bytes: Buffer): boolean {
+  if (bytes.length < 8) return hasControlByte(bytes, 0, bytes.length)
+  const lead = (4 - (bytes.byteOffset % 4)) % 4
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + lead, (bytes.length - lead) >> 2)
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!
+    // Not 0 when one of the four is below 0x20: only its subtraction sets a top bit that was not set.
+    if (((word - 0x20202020) & ~word & 0x80808080) === 0) continue
+    if (hasControlByte(bytes, lead + 4 * index, lead + 4 * index + 4)) return true
+  }
+  return hasControlByte(bytes, 0, lead) || hasControlByte(bytes, lead + 4 * words.length, bytes.length)
+}
+
+function hasControlByte(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (isControlByte[bytes[at]!]) return true
+  }
+  return false
+}
+
+/** False when the first 16 KB of a text tell its type: markup and JSON are looked at whole. */
+export function needsWholeText(first: string, name: string): boolean {
+  const sign = first.trimStart()[0]
+  const extension = extensionOf(name)
+  return sign === undefined || '<{['.includes(sign) || extension === 'json' || htmlName.test(extension)
 }
 
 /**
@@ -26,11 +59,11 @@ export function hasControlCharacters(text: string) {
  */
 export function findTextType(text: string, name: string, complete: boolean): string {
   const start = text.trimStart()
-  const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase()
+  const extension = extensionOf(name)
   if (start === '') return 'text/plain'
   if (/%PDF-/.test(text.slice(0, 1024))) return 'application/pdf'
   if (start[0] === '<') return findMarkupType(start)
-  if (/^(?:html?|xhtml)$/.test(extension) && /<[a-z!]/i.test(start)) return 'text/html'
+  if (htmlName.test(extension) && /<[a-z!]/i.test(start)) return 'text/html'
   return (
     findFixedStart(start) ??
     findJsonType(start, extension, complete) ??
@@ -39,6 +72,10 @@ export function findTextType(text: string, name: string, complete: boolean): str
     (markdownNames.includes(extension) ? 'text/markdown' : undefined) ??
     (!proseNames.includes(extension) && looksLikeTable(start, complete) ? 'text/csv' : 'text/plain')
   )
+}
+
+function extensionOf(name: string) {
+  return name.slice(name.lastIndexOf('.') + 1).toLowerCase()
 }
 
 function findFixedStart(start: string) {

@@ -1,4 +1,5 @@
 import { Problem } from '../../domain/problem.ts'
+import { release } from '../../platform/release.ts'
 import type { Asset } from '../assets/room.ts'
 import { openBody, steady } from './body.ts'
 import { receiveLarge } from './large.ts'
@@ -30,7 +31,12 @@ export async function receiveUpload(uploads: Uploads, request: UploadRequest): P
     const opened = await openBody(body, Math.max(smallBytes, HEAD_BYTES), request.sizeBytes)
     clearTimeout(late)
     if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
-    if (opened.complete && opened.bytes.length <= smallBytes) return await receiveSmall(uploads, request, opened.bytes)
+    if (opened.complete && opened.bytes.length <= smallBytes) {
+      const asset = await receiveSmall(uploads, request, opened.bytes)
+      // After a failure somebody may still be reading.
+      release(opened.bytes)
+      return asset
+    }
     giveBack()
     return await receiveLarge(uploads, request, opened)
   } finally {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { newUuid, toUuid } from '../../domain/id.ts'
 import { type Call, type Context, invoke, invokeTogether } from '../../platform/invoke.ts'
+import { release } from '../../platform/release.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'
@@ -121,11 +122,13 @@ function savingOf(uploads: Uploads, { request, bytes, facts }: Small, share?: Sh
 function keep({ packs, options }: Uploads, context: Context, { parts, terms }: Awaited<ReturnType<typeof sealSmall>>) {
   if (!options.packSmall || terms.storedBytes < PACKED_BYTES) return { bytes: Buffer.concat(parts) }
   const { place, durable } = packs.append(parts)
-  context.beforeCommit(
-    durable.catch((error) => {
+  const written = durable.then(
+    () => parts.forEach(release),
+    (error) => {
       throw storeProblem(error)
-    }),
+    },
   )
+  context.beforeCommit(written)
   return { bytes: NO_BYTES, packed: place }
 }
 

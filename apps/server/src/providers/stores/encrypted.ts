@@ -59,7 +59,7 @@ export function encrypted(inner: ObjectStore): ObjectStore {
   }
 }
 
-/** Seals bytes that are in memory, in the format of `encrypted`, whose pieces are given in their order. */
+/** Seals bytes that are in memory, in the format of `encrypted`, whose pieces are given in their order, for good. */
 export async function sealBuffer(
   plain: Buffer,
   keys: DataKeyWrapper,
@@ -74,7 +74,7 @@ export async function sealBuffer(
 export function sealWith(secret: { dataKey: Buffer; context: string }, plain: Buffer): Buffer[] {
   const seal = chunkSealer(secret)
   const { lastIndex } = shapeOf(sealedSizeOf(plain.length))
-  const parts: Buffer[] = [HEADER]
+  const parts: Buffer[] = [Buffer.from(HEADER)]
   for (let index = 0; index <= lastIndex; index++) {
     const chunk = plain.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
     parts.push(...seal(index, index === lastIndex, chunk))
