@@ -41,7 +41,7 @@ test('lanes know nothing of each other, and one that was empty is free again', a
 
 test.each([
   ['64 items', 130, 1, [64, 64]],
-  ['2 MiB', 130, 256 * 1024, [8, 8]],
+  ['4 MiB', 130, 256 * 1024, [16, 16]],
   ['one, however large it is', 5, 5 * 1024 * 1024, [1, 1]],
 ])('a group is no more than %s', async (_title, count, sizeBytes, next) => {
   const { groups, work, items } = recordedWork()

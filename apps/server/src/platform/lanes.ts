@@ -15,7 +15,7 @@ export interface Lanes {
 /** While one group waits for the disk, the next is prepared. */
 const AT_ONCE = 2
 const MAX_ITEMS = 64
-const MAX_BYTES = 2 * 1024 * 1024
+const MAX_BYTES = 4 * 1024 * 1024
 
 interface Waiting {
   item: unknown

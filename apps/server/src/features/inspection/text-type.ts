@@ -166,10 +166,8 @@ function findMailType(start: string) {
 
 /** RFC 4180: the same number of separators in each record; prose has that by accident for a line or two. */
 function looksLikeTable(start: string, complete: boolean) {
-  const lines = start
-    .slice(0, 16_384)
-    .replace(/"(?:[^"]|"")*"/g, '')
-    .split(/\r?\n/)
+  const first = start.slice(0, 16_384)
+  const lines = (first.includes('"') ? first.replace(/"(?:[^"]|"")*"/g, '') : first).split(/\r?\n/)
   if (!complete || start.length > 16_384) lines.pop()
   const sample = lines.filter((line) => line !== '').slice(0, csvSampleLines)
   return [',', ';', '\t'].some((separator) => {

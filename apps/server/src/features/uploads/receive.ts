@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/problem.ts'
-import { release } from '../../platform/release.ts'
+import { release } from '../../domain/release.ts'
 import type { Asset } from '../assets/room.ts'
 import { openBody, steady } from './body.ts'
 import { receiveLarge } from './large.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { newUuid, toUuid } from '../../domain/id.ts'
+import { release } from '../../domain/release.ts'
 import { type Call, type Context, invoke, invokeTogether } from '../../platform/invoke.ts'
-import { release } from '../../platform/release.ts'
 import { storeProblem } from '../../platform/store-problem.ts'
 import { sealBuffer } from '../../providers/stores/encrypted.ts'
 import type { Asset } from '../assets/room.ts'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { pipeline, type Readable } from 'node:stream'
+import { release } from '../../domain/release.ts'
 import { untilAborted } from './abort.ts'
 import { checkRange, type Span, spanOf } from './byte-range.ts'
 import { NO_CAPABILITIES, noExtras } from './extras.ts'
@@ -126,7 +127,7 @@ async function put(
     const sealing = sealingStream(chunkSealer({ dataKey, context }), sizeBytes)
     pipeline(body, sealing, ignore)
     const sealedBytes = sizeBytes === undefined ? undefined : sealedSizeOf(sizeBytes)
-    const { storedBytes } = await inner.put(key, sealing, { ...told, sizeBytes: sealedBytes })
+    const { storedBytes } = await inner.put(key, sealing, { ...told, sizeBytes: sealedBytes, giveBack: release })
     return { storedBytes, envelope }
   } catch (error) {
     body.destroy()

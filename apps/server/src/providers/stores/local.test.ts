@@ -152,6 +152,21 @@ describe('what a local store leaves on disk', () => {
     expect(await read('small-chunks')).toEqual(Buffer.concat(chunks))
   })
 
+  test('gives back each piece once it is written, and none that a failing write may still hold', async () => {
+    const chunks = Array.from({ length: 20 }, () => randomBytes(50_000))
+    const given: Buffer[] = []
+    const giveBack = (piece: Buffer) => void given.push(piece)
+    await store.put('whole', Readable.from(chunks), { giveBack })
+    expect(given).toHaveLength(chunks.length)
+    expect(Buffer.concat(given)).toEqual(Buffer.concat(chunks))
+    given.length = 0
+    disk.writeBytes = 0
+    await expect(store.put('failing', Readable.from(chunks), { giveBack })).rejects.toMatchObject({
+      kind: 'unavailable',
+    })
+    expect(given).toEqual([])
+  })
+
   test.each(['.tmp', '.tmp/a', '.TMP/a'])('never lies among the temporary files: %s is refused', async (key) => {
     await expect(put(key)).rejects.toMatchObject({ kind: 'badKey' })
   })

@@ -109,7 +109,8 @@ async function put(tree: Tree, key: StoreKey, body: Readable, options: PutOption
     const temporary = openTemporary(tree, temporaryNames(key))
     // An aborted write is given a moment to end, so that `abandon` finds its file; a disk that hangs holds nobody
     // longer.
-    const storedBytes = await untilAborted(writeTemporary(temporary, chunks), options.signal, ABORT_GRACE_MS)
+    const writing = writeTemporary(temporary, chunks, options.giveBack)
+    const storedBytes = await untilAborted(writing, options.signal, ABORT_GRACE_MS)
     options.signal?.throwIfAborted()
     await publish(tree, (await temporary).path, path)
     return { storedBytes }
@@ -138,10 +139,14 @@ async function openTemporary(tree: Tree, names: TemporaryNames): Promise<Tempora
   }
 }
 
-async function writeTemporary(opening: Promise<Temporary>, chunks: AsyncIterable<Buffer>): Promise<number> {
+async function writeTemporary(
+  opening: Promise<Temporary>,
+  chunks: AsyncIterable<Buffer>,
+  giveBack: PutOptions['giveBack'],
+): Promise<number> {
   const { file } = await opening
   try {
-    const bytes = await writeChunks(file, chunks)
+    const bytes = await writeChunks(file, chunks, giveBack)
     await onDisk(file.datasync())
     return bytes
   } finally {
@@ -150,14 +155,18 @@ async function writeTemporary(opening: Promise<Temporary>, chunks: AsyncIterable
 }
 
 /** Collects small chunks into large writes, and collects the next ones while a write is under way. */
-async function writeChunks(file: LocalFile, chunks: AsyncIterable<Buffer>): Promise<number> {
+async function writeChunks(
+  file: LocalFile,
+  chunks: AsyncIterable<Buffer>,
+  giveBack: PutOptions['giveBack'],
+): Promise<number> {
   let bytes = 0
   let batch: Buffer[] = []
   let batchBytes = 0
   let writing = Promise.resolve()
   const flush = async () => {
     await writing
-    writing = writeAll(file, batch)
+    writing = writeBatch(file, batch, giveBack)
     writing.catch(() => {}) // reported by the next wait for it
     batch = []
     batchBytes = 0
@@ -175,6 +184,11 @@ async function writeChunks(file: LocalFile, chunks: AsyncIterable<Buffer>): Prom
   } finally {
     await writing.catch(() => {}) // the file is not closed under a write
   }
+}
+
+async function writeBatch(file: LocalFile, batch: Buffer[], giveBack: PutOptions['giveBack']): Promise<void> {
+  await writeAll(file, batch)
+  if (giveBack) for (const chunk of batch) giveBack(chunk)
 }
 
 /** Gives a temporary file its final name, if that is free, and makes the name durable. */

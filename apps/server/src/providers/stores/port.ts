@@ -186,6 +186,8 @@ export interface PutOptions extends CallOptions {
   /** Media type, likewise. */
   contentType?: string
   storageClass?: string
+  /** Is given each piece of the body that is written, which was made for this put alone; or not, by a store that cannot tell. */
+  giveBack?: (piece: Buffer) => void
 }
 
 export interface CopyOptions extends CallOptions {

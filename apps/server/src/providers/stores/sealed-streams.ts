@@ -1,6 +1,5 @@
 import { Transform } from 'node:stream'
 import { badSize } from './body.ts'
-import { createByteQueue } from './byte-queue.ts'
 import type { Span } from './byte-range.ts'
 import { StoreError } from './port.ts'
 import {
@@ -20,29 +19,39 @@ const CHUNKS_OUT = { writableHighWaterMark: BUFFERED_BYTES, readableObjectMode: 
 
 /** Plain bytes in, header and sealed chunks out. Fails with StoreError `badSize` when `sizeBytes` is not what came. */
 export function sealingStream(seal: SealChunk, sizeBytes?: number): Transform {
-  const queue = createByteQueue()
+  // Each chunk is put together in the same place: sealing it makes a buffer of its own.
+  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let filled = 0
   let index = 0
   let received = 0
   return new Transform({
     ...CHUNKS_OUT,
-    transform(chunk: Buffer, _encoding, done) {
-      received += chunk.length
+    transform(piece: Buffer, _encoding, done) {
+      received += piece.length
       if (sizeBytes !== undefined && received > sizeBytes) return done(badSize(sizeBytes, 'more'))
-      queue.add(chunk)
-      // A full chunk waits for the next byte: only then is it known not to be the last.
-      while (queue.bytes > CHUNK_BYTES) pushChunk(this, seal, index++, false, queue.take(CHUNK_BYTES))
+      for (let taken = 0; taken < piece.length; ) {
+        // A full chunk waits for the next byte: only then is it known not to be the last.
+        if (filled === CHUNK_BYTES) {
+          pushChunk(this, seal, index++, false, chunk)
+          filled = 0
+        }
+        const copied = piece.copy(chunk, filled, taken)
+        filled += copied
+        taken += copied
+      }
       done()
     },
     flush(done) {
       if (sizeBytes !== undefined && received < sizeBytes) return done(badSize(sizeBytes, `only ${received}`))
-      pushChunk(this, seal, index, true, queue.take(queue.bytes))
+      pushChunk(this, seal, index, true, chunk.subarray(0, filled))
       done()
     },
   })
 }
 
 function pushChunk(stream: Transform, seal: SealChunk, index: number, final: boolean, plain: Buffer): void {
-  if (index === 0) stream.push(HEADER)
+  // Whoever gets the pieces may give them back.
+  if (index === 0) stream.push(Buffer.from(HEADER))
   for (const part of seal(index, final, plain)) stream.push(part)
 }
 
