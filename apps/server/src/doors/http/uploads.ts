@@ -4,6 +4,7 @@ import { fieldPlaces, getOperation, type OperationName } from '@stowage/contract
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseDigestField } from '../../domain/digest.ts'
 import { Problem } from '../../domain/problem.ts'
+import { release } from '../../domain/release.ts'
 import { assetEtag } from '../../features/assets/room.ts'
 import { receiveUpload, type UploadRequest, type Uploads } from '../../features/uploads/room.ts'
 import { attachVariant, type Variants } from '../../features/variants/room.ts'
@@ -84,6 +85,7 @@ async function readIncoming(operation: Operation, request: FastifyRequest): Prom
   return {
     fields: query,
     body: request.raw,
+    giveBack: release,
     declaredType: type,
     sizeBytes: sizeOf(request),
     expectedSha256: digestOf(request),

@@ -22,6 +22,15 @@ describe('a body', () => {
     },
   )
 
+  test('needs none of its pieces once they have been copied', async () => {
+    const bytes = randomBytes(200_000)
+    const giveBack = (piece: Buffer) => void piece.fill(0)
+    const whole = await openBody(inPieces(Buffer.from(bytes), 30_000), 200_000, undefined, giveBack)
+    expect(whole.complete && whole.bytes.equals(bytes)).toBe(true)
+    const longer = await openBody(inPieces(Buffer.from(bytes), 30_000), 128 * KIB, 200_000, giveBack)
+    expect(!longer.complete && longer.head.equals(bytes.subarray(0, 150_000))).toBe(true)
+  })
+
   test('that is longer than the limit is given as it was read so far, and the rest behind it', async () => {
     const bytes = randomBytes(200_000)
     const opened = await openBody(inPieces(bytes, 30_000), 128 * KIB, 200_000)

@@ -20,8 +20,14 @@ const FIRST_BYTES = 16 * 1024
  * Reads until the body ends or is known to be longer than `limitBytes`.
  *
  * @param sizeBytes of the body, where that is known
+ * @param giveBack is given each piece once it has been copied
  */
-export async function openBody(body: AsyncIterable<Buffer>, limitBytes: number, sizeBytes?: number): Promise<Opened> {
+export async function openBody(
+  body: AsyncIterable<Buffer>,
+  limitBytes: number,
+  sizeBytes?: number,
+  giveBack: (piece: Buffer) => void = () => {},
+): Promise<Opened> {
   const rest = body[Symbol.asyncIterator]()
   // Copied piece by piece: those that waited for the last would outlive V8's new space, with a thousand callers 100 MB.
   let bytes: Buffer = Buffer.allocUnsafeSlow(Math.min(sizeBytes ?? FIRST_BYTES, limitBytes))
@@ -34,6 +40,7 @@ export async function openBody(body: AsyncIterable<Buffer>, limitBytes: number, 
     if (needed > limitBytes) return { complete: false, head: Buffer.concat([bytes.subarray(0, filled), piece]), rest }
     if (needed > bytes.length) bytes = grown(bytes, filled, Math.min(limitBytes, Math.max(needed, 2 * bytes.length)))
     piece.copy(bytes, filled)
+    giveBack(piece)
     filled = needed
   }
 }

@@ -28,7 +28,7 @@ export async function receiveUpload(uploads: Uploads, request: UploadRequest): P
   const late = setTimeout(giveBack, ARRIVED_WITHIN_MS)
   try {
     const body = steady(request.body, options.stallSeconds)
-    const opened = await openBody(body, Math.max(smallBytes, HEAD_BYTES), request.sizeBytes)
+    const opened = await openBody(body, Math.max(smallBytes, HEAD_BYTES), request.sizeBytes, request.giveBack)
     clearTimeout(late)
     if (opened.complete && opened.bytes.length === 0) throw new Problem('upload.empty')
     if (opened.complete && opened.bytes.length <= smallBytes) {

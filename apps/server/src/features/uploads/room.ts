@@ -21,6 +21,8 @@ export interface UploadRequest {
   call: Call & { input: Record<string, unknown> }
   operation: 'assets.create' | 'versions.create'
   body: Readable
+  /** Is given each piece of the body once it has been copied. Undefined where somebody else may hold the pieces too. */
+  giveBack?: (piece: Buffer) => void
   /** The media type the sender gave, if any. */
   declaredType: string | undefined
   /** Exact size in bytes, where the sender said it beforehand. */
