@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createFaultyDisk, type FaultyDisk, systemError } from '../../../test/faulty-disk.ts'
-import { newText, uploadText } from '../../../test/service.ts'
+import { newOrganization, newText, uploadText } from '../../../test/service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
 import { jobs } from '../../doors/worker/jobs.ts'
 import { withClient } from '../../platform/database/client.ts'
@@ -104,6 +104,27 @@ describe('a file of a few dozen KiB', () => {
       expect((await read(json.id)).equals(bytes)).toBe(true)
     },
   )
+})
+
+describe.each([true, false])('files of a group that is refused, encrypted: %s', (encryptSmall) => {
+  test('are whole when each is tried alone', async () => {
+    Object.assign(service.app.uploads.options, { encryptSmall })
+    const organization = (await newOrganization(service.call)).id
+    await uploadText(service.call, newText(10), { organization })
+    const body = { quotaBytes: 10 + 7 * 20_000 }
+    await service.call(`/v1/organizations/${organization}`, { method: 'PATCH', body })
+    const texts = Array.from({ length: 12 }, () => newText(20_000))
+    const answers = await Promise.all(texts.map((bytes) => uploadText(service.call, bytes, { organization })))
+    const kept = answers.flatMap(({ status, json }, index) =>
+      status === 201 ? [{ id: json.id, bytes: texts[index] }] : [],
+    )
+    expect(kept).toHaveLength(7)
+    for (const { id, bytes } of kept) {
+      const answer = await service.call(`/v1/assets/${id}/content`, { organization })
+      expect(answer.bytes.equals(bytes as Buffer)).toBe(true)
+    }
+    Object.assign(service.app.uploads.options, { encryptSmall: true })
+  })
 })
 
 describe('packs of which most is dead', () => {

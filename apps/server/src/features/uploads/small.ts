@@ -123,7 +123,10 @@ function keep({ packs, options }: Uploads, context: Context, { parts, terms }: A
   if (!options.packSmall || terms.storedBytes < PACKED_BYTES) return { bytes: Buffer.concat(parts) }
   const { place, durable } = packs.append(parts)
   const written = durable.then(
-    () => parts.forEach(release),
+    () => {
+      // Unencrypted they are the body itself, which is kept again should the others of its group be refused.
+      if (terms.encrypted) parts.forEach(release)
+    },
     (error) => {
       throw storeProblem(error)
     },
