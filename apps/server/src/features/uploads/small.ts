@@ -123,10 +123,7 @@ function keep({ packs, options }: Uploads, context: Context, { parts, terms }: A
   if (!options.packSmall || terms.storedBytes < PACKED_BYTES) return { bytes: Buffer.concat(parts) }
   const { place, durable } = packs.append(parts)
   const written = durable.then(
-    () => {
-      // Unencrypted they are the body itself, which is kept again should the others of its group be refused.
-      if (terms.encrypted) parts.forEach(release)
-    },
+    () => parts.forEach(release),
     (error) => {
       throw storeProblem(error)
     },
@@ -159,7 +156,10 @@ async function scanBuffer({ scanning }: Uploads, bytes: Buffer): Promise<ScanFac
   return tap.verdict()
 }
 
-/** The bytes of a small object as they are to be kept, in pieces, and what must be known to read them. */
+/**
+ * The bytes of a small object as they are to be kept, in pieces, and what must be known to read them. The pieces are the
+ * caller's own: the body may have to be kept again, should the others of its group be refused.
+ */
 export async function sealSmall(
   uploads: Uploads,
   { db, tenantId }: Pick<Context, 'db' | 'tenantId'>,
@@ -168,7 +168,7 @@ export async function sealSmall(
   bytes: Buffer,
 ) {
   const plain = { envelope: null, encrypted: false, storedBytes: bytes.length }
-  if (!uploads.options.encryptSmall) return { parts: [bytes], terms: plain }
+  if (!uploads.options.encryptSmall) return { parts: [Buffer.from(bytes)], terms: plain }
   const wrapper = await uploads.scopeKeys.wrapperOf(db, tenantId, scope)
   const { sealed, envelope } = await sealBuffer(bytes, wrapper, copyId)
   const storedBytes = sealed.reduce((sum, part) => sum + part.length, 0)
