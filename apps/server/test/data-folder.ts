@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { greetingOf, spawnServer } from './spawn-server.ts'
 
 /** Names the folder in which a run keeps the data of its first server for the others. */
-export const SEED = 'STOWAGE_TEST_SEED'
+export const FIRST_START = 'STOWAGE_TEST_FIRST_START'
 
 /**
  * A data folder of a service without a file, for a server of the caller's own. Making a database is most of a first
@@ -16,14 +16,14 @@ export const SEED = 'STOWAGE_TEST_SEED'
  */
 export async function newDataFolder(): Promise<string> {
   const data = await mkdtemp(join(tmpdir(), 'stowage-data-'))
-  const made = await seed()
+  const made = await firstStart()
   if (made !== undefined) await promisify(execFile)('cp', ['-a', `${made}/.`, data])
   return data
 }
 
 /** @returns undefined where there is none, or somebody else is still making it: nobody waits for it */
-async function seed(): Promise<string | undefined> {
-  const folder = process.env[SEED]
+async function firstStart(): Promise<string | undefined> {
+  const folder = process.env[FIRST_START]
   if (folder === undefined) return undefined
   const made = join(folder, 'made')
   if (existsSync(made)) return made

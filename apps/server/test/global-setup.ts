@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import type { Connection } from '../src/platform/database/connect.ts'
 import { startEmbedded } from '../src/platform/database/embedded.ts'
-import { SEED } from './data-folder.ts'
+import { FIRST_START } from './data-folder.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,7 +20,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = mkdtempSync(join(tmpdir(), 'stowage-shared-'))
   process.env['NODE_COMPILE_CACHE'] = join(shared, 'compiled')
-  process.env[SEED] = shared
+  process.env[FIRST_START] = shared
   const stopDatabase = await provideDatabase(project)
   return async () => {
     await stopDatabase()

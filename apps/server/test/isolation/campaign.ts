@@ -34,26 +34,31 @@ export interface Outcome {
 /** Drives random commands at fresh worlds until a difference is found or the steps are used up. */
 export async function runCampaign(campaign: Campaign): Promise<Outcome> {
   const { steps, seed, operations = askedOperations, prepare, shrinks = false } = campaign
+  // fast-check would take anything else for 0, and all campaigns would be the same one.
+  if (!Number.isSafeInteger(seed)) throw new Error(`The seed of a campaign is a whole number, not ${seed}`)
   const answers: Outcome['answers'] = new Map()
   let found: Difference | StrayRows | undefined
-  const length = Math.min(steps, STEPS_A_WORLD)
+  const worlds = Math.ceil(steps / STEPS_A_WORLD)
+  const length = Math.ceil(steps / worlds)
   const step = fc.record({
     operation: fc.constantFrom(...operations),
     numbers: fc.array(fc.nat(9999), { minLength: 24, maxLength: 24 }),
   })
-  const sequence = fc.noBias(fc.array(step, { minLength: 1, maxLength: length, size: 'max' }))
+  const sequence = fc.noBias(fc.array(step, { minLength: shrinks ? 1 : length, maxLength: length, size: 'max' }))
   const property = fc.asyncProperty(sequence, async (all) => {
     found = await runWorld(all, answers, prepare)
     return found === undefined
   })
   const result = await fc.check(property, {
     seed,
-    // A sequence is half of the greatest length on average.
-    numRuns: Math.ceil((2 * steps) / length),
+    // What may be made shorter is half of the greatest length on average.
+    numRuns: shrinks ? 2 * worlds : worlds,
     endOnFailure: !shrinks,
-    interruptAfterTimeLimit: Math.max(SHRINK_FOR_MS, steps * 50),
+    ...(shrinks && { interruptAfterTimeLimit: Math.max(SHRINK_FOR_MS, steps * 50) }),
   })
-  const report = `seed ${seed}: ${result.numRuns} worlds, ${result.numShrinks} shrinks\n${JSON.stringify(found, null, 2)}`
+  const played = [...answers.values()].flatMap((counts) => [...counts.values()]).reduce((sum, count) => sum + count, 0)
+  const figures = `seed ${seed}: ${played} steps in ${result.numRuns} worlds, ${result.numShrinks} shrinks`
+  const report = found === undefined ? figures : `${figures}\n${JSON.stringify(found, null, 2)}`
   return { difference: found, answers, report }
 }
 

@@ -3,7 +3,7 @@ import { times } from '../effort.ts'
 import { runCampaign } from './campaign.ts'
 import { askedOperations, commands } from './compare.ts'
 
-const steps = Number(process.env['STOWAGE_TEST_STEPS'] ?? times(300, 600))
+const steps = Number(process.env['STOWAGE_TEST_STEPS'] ?? times(300, 2000))
 const seed = Number(process.env['STOWAGE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const shrinks = process.env['STOWAGE_TEST_SHRINK'] === 'on'
 
@@ -20,6 +20,7 @@ describe('two organizations in one service', () => {
     expect(difference, report).toBeUndefined()
     if (process.env['STOWAGE_TEST_TABLE'])
       console.table(Object.fromEntries([...answers].map(([name, counts]) => [name, Object.fromEntries(counts)])))
-    if (steps >= 600) expect(askedOperations.filter((name) => !answers.has(name))).toEqual([])
+    // Fewer leave one of them out now and then.
+    if (steps >= 2000) expect(askedOperations.filter((name) => !answers.has(name))).toEqual([])
   })
 })
