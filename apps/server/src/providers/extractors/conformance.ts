@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { times } from '../../../test/effort.ts'
+import { COUNTS_READS, readBytes } from '../../../test/own-reads.ts'
 import { type Emit, ExtractionError, type ExtractionLimits, type Extractor, type Piece, type Source } from './port.ts'
 import { cutShort, expectClosed, type SampleFile, useSources } from './test-source.ts'
 
@@ -14,7 +14,6 @@ const READ_AHEAD_BYTES = 2 * MIB
 const SEED = 20_261_121
 /** Of each kind of file. */
 const [CUTS, NOISES, MUTATIONS] = [times(8, 40), times(5, 30), times(8, 200)]
-const SOME_LINUX = existsSync('/proc/self/task')
 
 /** Limits that no honest sample comes near. */
 export const WIDE_LIMITS: ExtractionLimits = {
@@ -172,7 +171,7 @@ function describeTaking(bench: Bench): void {
     expect(pieces).toEqual((await bench.run(source)).pieces)
   })
 
-  test.runIf(SOME_LINUX)('reads no more than a bounded part ahead of a slow taker', async ({ skip }) => {
+  test.runIf(COUNTS_READS)('reads no more than a bounded part ahead of a slow taker', async ({ skip }) => {
     const { long } = bench.subject
     skip(!long, 'has to be read whole')
     const source = await bench.source(long!)
@@ -304,19 +303,6 @@ function changed(original: Buffer, { set, from, length, how }: Change): Buffer {
   if (how === 'remove') return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
   if (how === 'repeat') return Buffer.concat([bytes.subarray(0, end), bytes.subarray(start)])
   return bytes
-}
-
-/**
- * Bytes that the threads of this process have read through the system, from files and else. What is said of the process
- * as a whole has in it what every child had read that has ended.
- */
-async function readBytes(): Promise<number> {
-  let sum = 0
-  for (const thread of await readdir('/proc/self/task')) {
-    const io = await readFile(`/proc/self/task/${thread}/io`, 'utf8').catch(() => '')
-    sum += Number(/rchar: (\d+)/.exec(io)?.[1] ?? 0)
-  }
-  return sum
 }
 
 /** Waits until the process reads no more than this waiting itself does. */

@@ -38,7 +38,7 @@ export function cutShort(bytes: Buffer, count: number): Buffer[] {
 }
 
 /** No descriptor of this process is open on the file. */
-export async function expectClosed({ path }: Source): Promise<void> {
+export async function expectClosed({ path }: Pick<Source, 'path'>): Promise<void> {
   if (!HAS_DESCRIPTORS) return
   const open = await Promise.all(
     (await readdir('/proc/self/fd')).map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')),

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { COUNTS_READS, readBytes } from '../../../test/own-reads.ts'
 import { hasProgram } from '../../../test/real-services.ts'
+import { expectClosed } from '../extractors/test-source.ts'
 import { type Behaviour, calm, describeTranscriber, makeSource } from './conformance.ts'
 import { createOpenaiTranscriber, type OpenaiSettings } from './openai.ts'
 import { type RunTool, type Segment, ToolError } from './port.ts'
@@ -174,25 +175,45 @@ describe('an engine with the interface of OpenAI', () => {
     await expect(listening).rejects.toMatchObject({ kind: 'failed', message: 'The engine did not answer within 1.5 s' })
   })
 
-  test('that takes nothing has us hold a bounded part of the recording', async () => {
-    const deaf = createServer(() => {})
-    await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve))
-    const recording = await source()
-    await truncate(recording.path, 300 * MIB)
-    const abort = new AbortController()
-    const before = process.memoryUsage().arrayBuffers
-    const url = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`
-    const transcriber = transcriberWith({ url, maxFileBytes: 400 * MIB })
-    const listening = transcriber.transcribe(
-      { ...recording, sizeBytes: 300 * MIB },
-      { ...calm(), signal: abort.signal },
-    )
-    await wait(500)
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * MIB)
-    abort.abort(new Error('enough'))
-    await expect(listening).rejects.toThrow('enough')
-    deaf.closeAllConnections()
-    deaf.close()
+  describe.runIf(COUNTS_READS)('that takes nothing of a large recording', () => {
+    const sizeBytes = 300 * MIB
+    const listenTo = async (answer: string, signal = calm().signal) => {
+      const taken: Socket[] = []
+      const deaf = createServer({ pauseOnConnect: true }, (socket) => {
+        taken.push(socket.on('error', () => {}))
+        socket.write(answer)
+      })
+      await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => {
+        for (const socket of taken) socket.destroy()
+        deaf.close()
+      })
+      const recording = await source({ sizeBytes })
+      await truncate(recording.path, sizeBytes)
+      const url = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`
+      const transcriber = transcriberWith({ url, maxFileBytes: 400 * MIB })
+      return { recording, listening: transcriber.transcribe(recording, { ...calm(), signal }) }
+    }
+
+    test('has us hold a bounded part of it, and read no more of it once it is given up', async () => {
+      const abort = new AbortController()
+      const [before, read] = [process.memoryUsage().arrayBuffers, await readBytes()]
+      const { recording, listening } = await listenTo('', abort.signal)
+      await wait(500)
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * MIB)
+      abort.abort(new Error('enough'))
+      await expect(listening).rejects.toThrow('enough')
+      await vi.waitFor(() => expectClosed(recording), { timeout: 20_000 })
+      expect((await readBytes()) - read).toBeLessThan(64 * MIB)
+    })
+
+    test('but has an answer at once has us read no more of it', async () => {
+      const read = await readBytes()
+      const { recording, listening } = await listenTo('HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nMuch')
+      await expect(listening).rejects.toMatchObject({ kind: 'limits' })
+      await vi.waitFor(() => expectClosed(recording), { timeout: 20_000 })
+      expect((await readBytes()) - read).toBeLessThan(64 * MIB)
+    })
   })
 
   test('says nothing of keys where a key is refused', async () => {

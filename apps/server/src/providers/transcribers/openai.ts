@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { openAsBlob } from 'node:fs'
+import { createReadStream } from 'node:fs'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { pipeline, Readable } from 'node:stream'
 import { languageCode, languageTag } from './language.ts'
 import {
   type Segment,
@@ -39,7 +42,6 @@ export interface OpenaiSettings {
   key: string | undefined
   model: string
   maxFileBytes: number
-  /** Node's fetch itself waits five minutes for an answer to begin. */
   timeoutMs?: number
   maxAnswerBytes?: number
 }
@@ -52,15 +54,19 @@ interface Engine extends Required<Omit<OpenaiSettings, 'key'>> {
 
 /** What the engine is given at once: all of it, or a piece. */
 interface Recording {
-  blob: Blob
+  parts: readonly Part[]
+  mediaType: string
   name: string
   fromMs: number
   durationMs?: number | undefined
 }
 
-/** RFC 7578. One Blob, of which fetch reads no more than it sends; all of a FormData it would hold in memory. */
+/** Bytes at hand, or bytes of a file that are read when they are sent. */
+type Part = Buffer | { path: string; startsAt: number; sizeBytes: number }
+
+/** RFC 7578. */
 interface Form {
-  body: Blob
+  parts: readonly Part[]
   contentType: string
 }
 
@@ -99,30 +105,36 @@ async function recordingsOf(
   options: TranscribeOptions,
 ): Promise<{ recordings: Recording[]; cutShort?: string }> {
   const [extension, fits] = [EXTENSIONS[mediaType], sizeBytes <= maxFileBytes]
-  const asItIs = async () => {
-    const blob = await openAsBlob(path, { type: mediaType })
-    return { recordings: [{ blob, name: `recording${extension ?? ''}`, fromMs: 0, durationMs }] }
+  const asItIs = () => {
+    const parts = [{ path, startsAt: 0, sizeBytes }]
+    return { recordings: [{ parts, mediaType, name: `recording${extension ?? ''}`, fromMs: 0, durationMs }] }
   }
   if (fits && extension !== undefined && (durationMs ?? 0) <= LONGEST_WHOLE_MS) return asItIs()
   const speech = await speechOf({ path, mediaType, sizeBytes, ...source }, options)
-  if (speech)
-    return { recordings: await piecesOf(speech, maxFileBytes), ...(wasCut(speech) && { cutShort: CUT_SHORT }) }
+  if (speech) return { recordings: piecesOf(speech, maxFileBytes), ...(wasCut(speech) && { cutShort: CUT_SHORT }) }
   if (fits) return asItIs()
   throw new TranscriptionError('limits', `It has more than ${maxFileBytes} bytes, and there is no ffmpeg to cut it`)
 }
 
-/** Pieces of one length, so that none is too short to be listened to. They are read when they are sent. */
-async function piecesOf({ path, startsAt, sizeBytes }: SpeechWav, maxFileBytes: number): Promise<Recording[]> {
-  const file = await openAsBlob(path)
+/** Pieces of one length, so that none is too short to be listened to. */
+function piecesOf({ path, startsAt, sizeBytes }: SpeechWav, maxFileBytes: number): Recording[] {
   const longestBytes = bytesOf(Math.min(LONGEST_PIECE_MS, longestIn(maxFileBytes)))
   const count = Math.ceil(sizeBytes / longestBytes)
   const pieceBytes = bytesOf(Math.ceil(durationOf(sizeBytes) / count))
   return Array.from({ length: count }, (_, index) => {
     const [from, to] = [index * pieceBytes, Math.min(sizeBytes, (index + 1) * pieceBytes)]
-    const samples = file.slice(startsAt + from, startsAt + to)
-    const blob = new Blob([speechHeader(to - from), samples], { type: 'audio/wav' })
-    return { blob, name: 'recording.wav', fromMs: durationOf(from), durationMs: durationOf(to - from) }
+    const samples = { path, startsAt: startsAt + from, sizeBytes: to - from }
+    return { ...wavOf(samples), fromMs: durationOf(from), durationMs: durationOf(to - from) }
   })
+}
+
+function wavOf(samples: Part) {
+  const parts = [speechHeader(sizeOf(samples)), samples]
+  return { parts, mediaType: 'audio/wav', name: 'recording.wav' }
+}
+
+function sizeOf(part: Part): number {
+  return Buffer.isBuffer(part) ? part.length : part.sizeBytes
 }
 
 /** Tells an engine that fails at this file from one that fails at every file, by asking it about a second of silence. */
@@ -137,10 +149,9 @@ async function listen(engine: Engine, recording: Recording, options: TranscribeO
 }
 
 async function works(engine: Engine, signal: AbortSignal): Promise<boolean> {
-  const sizeBytes = bytesOf(1000)
-  const blob = new Blob([speechHeader(sizeBytes), Buffer.alloc(sizeBytes)], { type: 'audio/wav' })
+  const silence = wavOf(Buffer.alloc(bytesOf(1000)))
   const probe = { ...engine, timeoutMs: Math.min(engine.timeoutMs, PROBE_TIMEOUT_MS) }
-  return ask(probe, { blob, name: 'recording.wav', fromMs: 0 }, { signal }).then(
+  return ask(probe, { ...silence, fromMs: 0 }, { signal }).then(
     () => true,
     () => {
       signal.throwIfAborted()
@@ -163,7 +174,7 @@ async function ask(
   return ask(engine, recording, { signal, ...(language !== undefined && { language }) })
 }
 
-function formOf({ model, timeless }: Engine, { blob, name }: Recording, language: string | undefined): Form {
+function formOf({ model, timeless }: Engine, recording: Recording, language: string | undefined): Form {
   const code = languageCode(language)
   const fields = {
     model,
@@ -174,39 +185,62 @@ function formOf({ model, timeless }: Engine, { blob, name }: Recording, language
   const boundary = `stowage-${randomUUID()}`
   const begin = (more: string) => `--${boundary}\r\ncontent-disposition: form-data; ${more}\r\n\r\n`
   const texts = Object.entries(fields).map(([field, value]) => `${begin(`name="${field}"`)}${value}\r\n`)
-  const file = begin(`name="file"; filename="${name}"\r\ncontent-type: ${blob.type}`)
-  const body = new Blob([...texts, file, blob, `\r\n--${boundary}--\r\n`])
-  return { body, contentType: `multipart/form-data; boundary=${boundary}` }
+  const file = begin(`name="file"; filename="${recording.name}"\r\ncontent-type: ${recording.mediaType}`)
+  const [head, tail] = [Buffer.from(texts.join('') + file), Buffer.from(`\r\n--${boundary}--\r\n`)]
+  return { parts: [head, ...recording.parts, tail], contentType: `multipart/form-data; boundary=${boundary}` }
 }
 
-async function send({ url, key, timeoutMs, maxAnswerBytes }: Engine, form: Form, signal: AbortSignal) {
-  const tooLong = AbortSignal.timeout(timeoutMs)
+async function send(engine: Engine, form: Form, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const tooLong = AbortSignal.timeout(engine.timeoutMs)
+  const over = new AbortController()
   try {
-    const response = await fetch(`${url.replace(/\/+$/, '')}/audio/transcriptions`, {
-      method: 'POST',
-      headers: {
-        accept: 'application/json',
-        'content-type': form.contentType,
-        ...(key !== undefined && { authorization: `Bearer ${key}` }),
-      },
-      body: form.body,
-      // A key is not for whoever an answer points at; and where it might follow one, fetch holds all that it has sent.
-      redirect: 'error',
-      signal: AbortSignal.any([signal, tooLong]),
-    })
-    return { status: response.status, text: await textOf(response, maxAnswerBytes) }
+    const response = await post(engine, form, AbortSignal.any([signal, tooLong, over.signal]))
+    return { status: response.statusCode ?? 0, text: await textOf(response, engine.maxAnswerBytes) }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof TranscriptionError) throw error
-    const message = tooLong.aborted ? `The engine did not answer within ${timeoutMs / 1000} s` : reasonOf(error)
+    const message = tooLong.aborted ? `The engine did not answer within ${engine.timeoutMs / 1000} s` : reasonOf(error)
     throw new TranscriptionError('failed', message, { cause: error })
+  } finally {
+    // One that answers before it has everything may never take the rest.
+    over.abort()
   }
 }
 
-async function textOf(response: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
+/**
+ * Not by `fetch`, which goes on reading a file to its end when nobody wants its answer any more. And it follows nobody:
+ * a key is not for whoever an answer points at.
+ */
+function post({ url, key }: Engine, { parts, contentType }: Form, signal: AbortSignal): Promise<IncomingMessage> {
+  const target = new URL(`${url.replace(/\/+$/, '')}/audio/transcriptions`)
+  const headers = {
+    accept: 'application/json',
+    'content-type': contentType,
+    'content-length': parts.reduce((sum, part) => sum + sizeOf(part), 0),
+    ...(key !== undefined && { authorization: `Bearer ${key}` }),
+  }
+  return new Promise((resolve, reject) => {
+    const send = target.protocol === 'https:' ? requestHttps : requestHttp
+    const asking = send(target, { method: 'POST', headers, signal })
+    asking.once('response', resolve).on('error', reject)
+    pipeline(Readable.from(bytesOfAll(parts), { objectMode: false }), asking, (error) => {
+      if (error) reject(error)
+    })
+  })
+}
+
+async function* bytesOfAll(parts: readonly Part[]): AsyncGenerator<Buffer, void, void> {
+  for (const part of parts) {
+    if (Buffer.isBuffer(part)) yield part
+    else if (part.sizeBytes > 0)
+      yield* createReadStream(part.path, { start: part.startsAt, end: part.startsAt + part.sizeBytes - 1 })
+  }
+}
+
+async function textOf(response: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
   let sizeBytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length
     if (sizeBytes > maxBytes)
       throw new TranscriptionError('failed', `The engine's answer has more than ${maxBytes} bytes`)
@@ -216,9 +250,8 @@ async function textOf(response: Response, maxBytes: number): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error
-  const why = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : undefined
-  return `The engine cannot be reached: ${why ?? message}`
+  const { message, code } = error as NodeJS.ErrnoException
+  return `The engine cannot be reached: ${message || code}`
 }
 
 function read(text: string, durationMs: number | undefined): Said {
