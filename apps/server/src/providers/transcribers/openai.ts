@@ -220,8 +220,9 @@ function post({ url, key }: Engine, { parts, contentType }: Form, signal: AbortS
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
   }
   return new Promise((resolve, reject) => {
-    const send = target.protocol === 'https:' ? requestHttps : requestHttp
-    const asking = send(target, { method: 'POST', headers, signal })
+    const request = target.protocol === 'https:' ? requestHttps : requestHttp
+    // A connection of its own: one kept from the last time may be closed at its other end just now.
+    const asking = request(target, { method: 'POST', headers, signal, agent: false })
     asking.once('response', resolve).on('error', reject)
     pipeline(Readable.from(bytesOfAll(parts), { objectMode: false }), asking, (error) => {
       if (error) reject(error)
