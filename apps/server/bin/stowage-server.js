@@ -1,5 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
-// What V8 keeps of memory that is not in use: see docs/decisions/0012-heap.md.
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4
+// What V8 and glibc keep of memory that is not in use: see docs/decisions/0012-heap.md.
 import { spawn } from 'node:child_process'
 import module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
