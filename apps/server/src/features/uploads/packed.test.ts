@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createFaultyDisk, type FaultyDisk, systemError } from '../../../test/faulty-disk.ts'
 import { newOrganization, newText, uploadText } from '../../../test/service.ts'
 import { startTestService, type TestService } from '../../../test/test-service.ts'
@@ -108,6 +108,7 @@ describe('a file of a few dozen KiB', () => {
 
 describe.each([true, false])('files of a group that is refused, encrypted: %s', (encryptSmall) => {
   test('are whole when each is tried alone', async () => {
+    onTestFinished(() => void Object.assign(service.app.uploads.options, { encryptSmall: true }))
     Object.assign(service.app.uploads.options, { encryptSmall })
     const organization = (await newOrganization(service.call)).id
     await uploadText(service.call, newText(10), { organization })
@@ -123,7 +124,6 @@ describe.each([true, false])('files of a group that is refused, encrypted: %s', 
       const answer = await service.call(`/v1/assets/${id}/content`, { organization })
       expect(answer.bytes.equals(bytes as Buffer)).toBe(true)
     }
-    Object.assign(service.app.uploads.options, { encryptSmall: true })
   })
 })
 
