@@ -192,18 +192,14 @@ function formOf({ model, timeless }: Engine, recording: Recording, language: str
 
 async function send(engine: Engine, form: Form, signal: AbortSignal): Promise<{ status: number; text: string }> {
   const tooLong = AbortSignal.timeout(engine.timeoutMs)
-  const over = new AbortController()
   try {
-    const response = await post(engine, form, AbortSignal.any([signal, tooLong, over.signal]))
+    const response = await post(engine, form, AbortSignal.any([signal, tooLong]))
     return { status: response.statusCode ?? 0, text: await textOf(response, engine.maxAnswerBytes) }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof TranscriptionError) throw error
     const message = tooLong.aborted ? `The engine did not answer within ${engine.timeoutMs / 1000} s` : reasonOf(error)
     throw new TranscriptionError('failed', message, { cause: error })
-  } finally {
-    // One that answers before it has everything may never take the rest.
-    over.abort()
   }
 }
 
@@ -221,7 +217,8 @@ function post({ url, key }: Engine, { parts, contentType }: Form, signal: AbortS
   }
   return new Promise((resolve, reject) => {
     const request = target.protocol === 'https:' ? requestHttps : requestHttp
-    // A connection of its own: one kept from the last time may be closed at its other end just now.
+    // A connection of its own: one kept from the last time may be closed at its other end just now, and one that is to be
+    // kept waits for an engine that has answered to take the rest.
     const asking = request(target, { method: 'POST', headers, signal, agent: false })
     asking.once('response', resolve).on('error', reject)
     pipeline(Readable.from(bytesOfAll(parts), { objectMode: false }), asking, (error) => {
